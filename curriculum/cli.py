@@ -1,0 +1,829 @@
+"""The `curriculum` command: argv → request → call → words and exit code. The only place that prints.
+
+Exit codes: 0 done · 1 a value or content at fault · 2 the command line was not understood · 3 our bug · 130 interrupted.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+from collections.abc import Callable, Iterable, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from curriculum import __version__
+
+if TYPE_CHECKING:
+    from curriculum.catalog import Catalog
+    from curriculum.roadmap import Roadmap
+
+_SETTINGS = {"help_option_names": ["-h", "--help"], "max_content_width": 100}
+
+
+def main(argv: Sequence[str] | None = None) -> None:
+    """Run the command and leave with its exit code."""
+    sys.exit(run(list(sys.argv[1:] if argv is None else argv)))
+
+
+def run(argv: list[str]) -> int:
+    """Run the command and return its exit code; whatever goes wrong becomes a sentence."""
+    for stream in (sys.stdout, sys.stderr):
+        # A console that cannot show a character shows a substitute; it never crashes.
+        reconfigure = getattr(stream, "reconfigure", None)
+        if reconfigure:
+            reconfigure(errors="replace")
+    as_json = "--json" in argv
+    try:
+        result = cli.main(argv, prog_name="curriculum", standalone_mode=False)
+        return result if isinstance(result, int) else 0
+    except click.UsageError as error:
+        lang = _language(argv)
+        _refuse(
+            as_json,
+            lang,
+            "usage",
+            2,
+            _say(
+                lang,
+                "cli.usage",
+                problem=error.format_message(),
+                command=error.ctx.command_path if error.ctx else "curriculum",
+            ),
+        )
+        return 2
+    except click.Abort:
+        if not as_json:
+            click.echo(err=True)
+        return 130
+    except KeyboardInterrupt:
+        return 130
+    except BrokenPipeError:
+        # The reader of a pipe (`| head`) has seen enough.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return 0
+    except click.ClickException as error:
+        _refuse(as_json, _language(argv), "click", 1, error.format_message())
+        return 1
+    except Exception as error:
+        from curriculum.errors import CurriculumError
+
+        lang = _language(argv)
+        if isinstance(error, CurriculumError):
+            _refuse(as_json, lang, error.key, 1, error.sentence(lang))
+            return 1
+        import traceback
+
+        _refuse(as_json, lang, "bug", 3, _say(lang, "cli.bug", problem=f"{type(error).__name__}: {error}"))
+        if not as_json:
+            click.echo(traceback.format_exc(), err=True)
+        return 3
+
+
+def _refuse(as_json: bool, lang: str, key: str, code: int, message: str) -> None:
+    if as_json:
+        _print_json({"error": {"key": key, "message": message, "exit_code": code}})
+    else:
+        click.echo(f"{_say(lang, 'cli.error')}{message}", err=True)
+
+
+def _language(argv: Sequence[str]) -> str:
+    """The language for refusals: the one asked for, where it can be understood, else the system's."""
+    from curriculum.errors import CurriculumError
+    from curriculum.request import find_language, system_language
+
+    for n, word in enumerate(argv):
+        value = (
+            word.removeprefix("--lang=")
+            if word.startswith("--lang=")
+            else argv[n + 1]
+            if word == "--lang" and n + 1 < len(argv)
+            else None
+        )
+        if value:
+            try:
+                return find_language(value)
+            except CurriculumError:
+                break
+    return system_language()
+
+
+def _say(lang: str, key: str, **params: object) -> str:
+    from curriculum.messages import say
+
+    return say(lang, key, **params)
+
+
+def _print_json(value: object) -> None:
+    utf8 = (getattr(sys.stdout, "encoding", "") or "").lower().startswith("utf")
+    click.echo(json.dumps(value, ensure_ascii=not utf8, indent=2, default=str))
+
+
+def _catalog(content: str | None) -> Catalog:
+    from curriculum.catalog import catalog_at
+
+    return catalog_at(content)
+
+
+def _complete(kind: str) -> Callable[[click.Context, click.Parameter, str], list[str]]:
+    def complete(context: click.Context, _: click.Parameter, begun: str) -> list[str]:
+        from curriculum.model import LEVELS
+
+        catalog = _catalog(context.params.get("content"))
+        if kind == "level":
+            names: Iterable[str] = LEVELS
+        elif kind == "role":
+            names = catalog.role_files
+        else:
+            names = sorted({tool.tool for slug in catalog.role_files for tool in catalog.role(slug).tools})
+        head, comma, last = begun.rpartition(",")
+        return [f"{head}{comma}{name}" for name in names if name.startswith(last)]
+
+    return complete
+
+
+Command = Callable[..., Any]
+
+
+def _option_lang(command: Command) -> Command:
+    return click.option("--lang", metavar="LANG", default="", help="Language: ja or en. Default: your system's.")(
+        command
+    )
+
+
+def _option_content(command: Command) -> Command:
+    return click.option("--content", metavar="DIR", help="A content pack that stands over ours.")(command)
+
+
+def _option_json(command: Command) -> Command:
+    return click.option("--json", "as_json", is_flag=True, help="Print data instead of words.")(command)
+
+
+def _request_options(command: Command) -> Command:
+    """The options that `generate` and `plan` share."""
+    options = [
+        click.option(
+            "--role",
+            metavar="ROLE",
+            default="",
+            help="Role, e.g. mlops-engineer or MLOpsエンジニア.",
+            shell_complete=_complete("role"),
+        ),
+        click.option(
+            "--level",
+            metavar="LEVEL",
+            default="",
+            help="beginner, intermediate or advanced (初級, 中級, 上級).",
+            shell_complete=_complete("level"),
+        ),
+        _option_lang,
+        click.option(
+            "--id", metavar="ID", default="", help="The learner's id: names the folder and draws the personal values."
+        ),
+        click.option("--learner", metavar="NAME", default="", help="The learner's name, as it stands in the notebook."),
+        click.option(
+            "--known",
+            metavar="TOOLS",
+            multiple=True,
+            help="Tools you know already, e.g. git,docker.",
+            shell_complete=_complete("tool"),
+        ),
+        click.option("--hours-per-week", metavar="HOURS", default="8", show_default=True, help="Your pace."),
+        click.option(
+            "--start",
+            metavar="DATE",
+            default="",
+            help="First day. Default: today if it is a Monday, else the coming Monday.",
+        ),
+        click.option(
+            "--deadline", metavar="DATE", default="", help="Last day; the plan says honestly whether it can be met."
+        ),
+        click.option(
+            "--pause", metavar="FROM..TO", multiple=True, help="Days without study, both included. Repeatable."
+        ),
+        click.option("--phase", metavar="PHASE", multiple=True, help="Only these phases, by number or id. Repeatable."),
+        click.option(
+            "--only", metavar="TOOLS", multiple=True, help="Only these tools.", shell_complete=_complete("tool")
+        ),
+        click.option("--fit", is_flag=True, help="Keep what meets the deadline; list what was left out."),
+        _option_content,
+    ]
+    for option in reversed(options):
+        command = option(command)
+    return command
+
+
+class Sections(click.Group):
+    """Lists the commands in the order in which people need them."""
+
+    def list_commands(self, ctx: click.Context) -> list[str]:
+        return list(self.commands)
+
+
+@click.group(cls=Sections, context_settings=_SETTINGS)
+@click.version_option(__version__, "-V", "--version", message="curriculum %(version)s")
+def cli() -> None:
+    """Personal study notebooks from a role and a level.
+
+    \b
+    Examples:
+      curriculum generate --role mlops-engineer --level beginner --lang ja
+      curriculum generate                     (asks, and shows the command it amounts to)
+      curriculum plan --role mlops-engineer --level advanced --hours-per-week 12
+      curriculum show tool docker
+      curriculum lint
+    """
+
+
+@cli.command()
+@_request_options
+@click.option(
+    "--single", is_flag=True, help="One notebook, however long (else above 150 cells: a map and one per phase)."
+)
+@click.option(
+    "--variant",
+    metavar="VARIANT",
+    default="learner",
+    show_default=True,
+    help="learner, or instructor: with solutions and notes.",
+)
+@click.option("--output", metavar="DIR", default="output", show_default=True, help="Where the study folder is made.")
+@_option_json
+@click.pass_context
+def generate(context: click.Context, output: str, content: str | None, as_json: bool, **options: Any) -> None:
+    """Write a study notebook.
+
+    Without options, in a terminal, it asks. It never overwrites a notebook.
+
+    \b
+    Examples:
+      curriculum generate --role mlops-engineer --level beginner --lang ja
+      curriculum generate --level 中級 --known docker,git --hours-per-week 6
+      curriculum generate --level advanced --deadline 2027-03-31 --fit
+      curriculum generate --level beginner --only docker --variant instructor
+    """
+    options = _asked(context, options, content, as_json)
+    from curriculum.generate import generate as write
+
+    study = write(output=output, content=content, **options)
+    if as_json:
+        _print_json(study.as_dict())
+        return
+    lang = study.request.lang
+    from curriculum.request import number
+    from curriculum.roadmap import long_date
+
+    plan = study.plan
+    click.echo(_say(lang, "cli.made", path=study.notebook))
+    for path in study.files[1:]:
+        click.echo(f"  {path}")
+    click.echo(
+        _say(
+            lang,
+            "cli.made-plan",
+            tools=len(plan.steps),
+            hours=number(plan.hours),
+            pace=number(plan.request.hours_per_week),
+            weeks=plan.weeks,
+            end=long_date(plan.end, lang),
+        )
+    )
+    for sentence in study.roadmap.deadline():
+        click.echo(sentence)
+    import importlib.util
+
+    if importlib.util.find_spec("jupyterlab") is None:
+        click.echo(
+            _say(lang, "cli.install-jupyter", line=f'{_quoted([sys.executable])} -m pip install "curriculum[jupyter]"')
+        )
+    click.echo(_say(lang, "cli.open-with", line=_quoted([*_this_command(), "open", str(study.notebook)])))
+
+
+def _quoted(words: list[str]) -> str:
+    """A command line that can be pasted into this system's shell."""
+    import shlex
+
+    return subprocess.list2cmdline(words) if os.name == "nt" else shlex.join(words)
+
+
+def _this_command() -> list[str]:
+    """How to call us: by name where the shell finds the name, else through this interpreter."""
+    import shutil
+
+    return ["curriculum"] if shutil.which("curriculum") else [sys.executable, "-m", "curriculum"]
+
+
+def _asked(context: click.Context, options: dict[str, Any], content: str | None, as_json: bool) -> dict[str, Any]:
+    """Options with what is missing filled in: asked for in a terminal, refused elsewhere."""
+    catalog = _catalog(content)
+    if not options["role"] and len(catalog.role_files) == 1:
+        options = {**options, "role": next(iter(catalog.role_files))}
+    if options["role"] and options["level"]:
+        return options
+    if as_json or not sys.stdin.isatty():
+        missing = "--level" if options["role"] else "--role"
+        raise click.UsageError(_say(_language(sys.argv), "cli.missing-option", option=missing), context)
+    return _interview(catalog, options)
+
+
+def _interview(catalog: Catalog, options: dict[str, Any]) -> dict[str, Any]:
+    """Ask for role, level, language, pace and what is known, and show the command that the answers amount to."""
+    from curriculum.model import words
+    from curriculum.placement import place
+    from curriculum.request import (
+        find_language,
+        find_level,
+        find_role,
+        find_tools,
+        parse_pace,
+        system_language,
+        tool_names,
+    )
+
+    lang = find_language(options["lang"]) if options["lang"] else ""
+    lang = lang or _choose(
+        _say(system_language(), "ask.language"), [("ja", "日本語"), ("en", "English")], system_language()
+    )
+    roles = [(slug, words(catalog.role(slug).title, lang)) for slug in catalog.role_files]
+    role_slug = (
+        find_role(catalog, options["role"]) if options["role"] else _choose(_say(lang, "ask.role"), roles, roles[0][0])
+    )
+    role = catalog.role(role_slug)
+    known = list(options["known"])
+    level = find_level(role, options["level"]) if options["level"] else ""
+    if not level:
+        levels = [(entry.id, words(entry.title, lang)) for entry in role.levels]
+        unsure = [("?", _say(lang, "ask.unsure"))] if role.questions else []
+        level = _choose(_say(lang, "ask.level"), [*levels, *unsure], levels[0][0])
+    if level == "?":
+        answers = [click.confirm(words(question.text, lang), default=False) for question in role.questions]
+        level, sure = place(role, answers)
+        click.echo(_say(lang, "ask.placed", level=words(role.level(level).title, lang)))
+        known += sure
+    names = tool_names(catalog, role)
+    pace = click.prompt(
+        _say(lang, "ask.pace"), default=options["hours_per_week"], value_proc=_retried(lang, parse_pace)
+    )
+    more = click.prompt(
+        _say(lang, "ask.known"),
+        default="",
+        show_default=False,
+        value_proc=_retried(lang, lambda text: find_tools(text, names)),
+    )
+    known = list(dict.fromkeys([*find_tools(known, names), *more]))
+    asked = {**options, "role": role_slug, "level": level, "lang": lang, "hours_per_week": f"{pace:g}", "known": known}
+    command = [
+        *_this_command(),
+        "generate",
+        "--role",
+        role_slug,
+        "--level",
+        level,
+        "--lang",
+        lang,
+        "--hours-per-week",
+        f"{pace:g}",
+    ]
+    command += ["--known", ",".join(known)] if known else []
+    click.echo(_say(lang, "ask.command", line=_quoted(command)))
+    return asked
+
+
+def _choose(question: str, choices: list[tuple[str, str]], default: str) -> str:
+    """Ask for one of several by number; takes the word too."""
+    click.echo(question)
+    for n, (_, label) in enumerate(choices, start=1):
+        click.echo(f"  {n}. {label}")
+    slugs = [slug for slug, _ in choices]
+    by_word = (
+        {str(n): slug for n, slug in enumerate(slugs, start=1)}
+        | {label: slug for slug, label in choices}
+        | {slug: slug for slug in slugs}
+    )
+    answer = click.prompt(
+        "",
+        default=str(slugs.index(default) + 1),
+        type=click.Choice(list(by_word), case_sensitive=False),
+        show_choices=False,
+        prompt_suffix="> ",
+    )
+    return by_word[answer]
+
+
+def _retried(lang: str, parse: Callable[[str], Any]) -> Callable[[str], Any]:
+    """Ask again, with the sentence, when an answer cannot be used."""
+    from curriculum.errors import CurriculumError
+
+    def parsed(text: str) -> Any:
+        try:
+            return parse(text)
+        except CurriculumError as error:
+            raise click.UsageError(error.sentence(lang)) from None
+
+    return parsed
+
+
+@cli.command()
+@_request_options
+@_option_json
+@click.option("--ics", metavar="FILE", help="Write the steps as calendar entries.")
+@click.pass_context
+def plan(context: click.Context, content: str | None, as_json: bool, ics: str | None, **options: Any) -> None:
+    """Show the roadmap without writing a notebook.
+
+    \b
+    Examples:
+      curriculum plan --level beginner
+      curriculum plan --level advanced --deadline 2027-03-31 --fit --json
+      curriculum plan --level beginner --ics roadmap.ics
+    """
+    catalog = _catalog(content)
+    if not options["role"] and len(catalog.role_files) == 1:
+        options["role"] = next(iter(catalog.role_files))
+    for name in ("role", "level"):
+        if not options[name]:
+            raise click.UsageError(_say(_language(sys.argv), "cli.missing-option", option=f"--{name}"), context)
+    from curriculum.generate import roadmap as draw
+
+    roadmap = draw(content=content, **options)
+    if ics:
+        from curriculum.generate import write_all
+        from curriculum.ics import calendar
+
+        path = Path(ics)
+        if path.exists():
+            from curriculum.errors import OutputError
+
+            raise OutputError("file-exists", path=ics)
+        write_all({path: calendar(roadmap)})
+    if as_json:
+        _print_json(roadmap.as_dict())
+        return
+    _show_plan(roadmap)
+    if ics:
+        click.echo(_say(roadmap.lang, "cli.wrote", path=ics))
+
+
+def _console() -> Any:
+    from rich.console import Console
+
+    # A pipe has no width; a table should not be cut for it.
+    return Console(width=None if sys.stdout.isatty() else 140, highlight=False)
+
+
+def _table(*columns: str) -> Any:
+    from rich import box
+    from rich.table import Table
+
+    table = Table(box=box.SIMPLE_HEAD, pad_edge=False)
+    for column in columns:
+        table.add_column(column, overflow="fold")
+    return table
+
+
+def _show_plan(roadmap: Roadmap) -> None:
+    from rich.text import Text
+
+    from curriculum.request import number
+    from curriculum.roadmap import hours, long_date, span
+
+    lang, result = roadmap.lang, roadmap.plan
+    console = _console()
+    heading = _say(
+        lang, "cli.plan-title", role=_in(roadmap.role.title, lang), level=roadmap.level_title(result.request.level)
+    )
+    console.print(Text(heading, style="bold"))
+    table = _table(*(_say(lang, f"cli.column-{name}") for name in ("tool", "hours", "dates", "made-of", "why")))
+    for phase in result.phases:
+        if phase.steps:
+            title = _say(lang, "timeline.phase", number=phase.number, title=roadmap.phase_title(phase.phase))
+            table.add_row(
+                Text(title, style="bold"), hours(phase.minutes, lang), Text(roadmap.document_months(phase)), "", ""
+            )
+        for step in phase.steps:
+            cells = (
+                f"  {roadmap.title(step.tool)}",
+                hours(step.minutes, lang),
+                span(step.start, step.end, lang),
+                roadmap.made_of(step),
+                roadmap.why_step(step),
+            )
+            table.add_row(*(Text(cell) for cell in cells))
+    console.print(table)
+    end = long_date(result.end, lang)
+    console.print(
+        Text(
+            _say(
+                lang,
+                "cli.made-plan",
+                tools=len(result.steps),
+                hours=number(result.hours),
+                pace=number(result.request.hours_per_week),
+                weeks=result.weeks,
+                end=end,
+            )
+        )
+    )
+    for sentence in roadmap.deadline():
+        console.print(Text(sentence))
+    told = [skip for skip in result.skipped if skip.reason.key not in {"optional", "not-chosen", "other-phase"}]
+    if told:
+        console.print(Text("\n" + _say(lang, "cli.skipped"), style="bold"))
+        for skip in told:
+            console.print(Text(f"- {roadmap.why_skip(skip)}"))
+    optional = [roadmap.title(skip.tool) for skip in result.skipped if skip.reason.key == "optional"]
+    if optional:
+        console.print(Text("\n" + _say(lang, "cli.optional", tools=optional)))
+
+
+def _in(text: Any, lang: str) -> str:
+    from curriculum.model import words
+
+    return words(text, lang)
+
+
+@cli.command("open")
+@click.argument("study", required=False)
+@_option_lang
+def open_(study: str | None, lang: str) -> int:
+    """Open a study notebook in JupyterLab: the one named, or the newest below `output`.
+
+    \b
+    Examples:
+      curriculum open
+      curriculum open output/mlops-engineer-beginner
+    """
+    import importlib.util
+
+    from curriculum.errors import OutputError, RequestError
+    from curriculum.request import find_language, system_language
+
+    lang = find_language(lang) if lang else system_language()
+    place = Path(study) if study else Path("output")
+    if place.is_file():
+        notebook = place
+    else:
+        pattern = "study.*.ipynb" if study else "*/study.*.ipynb"
+        found = [path for path in place.glob(pattern) if path.name.count(".") == 2]
+        if not found:
+            raise RequestError("no-study", path=str(place))
+        preferred = [path for path in found if path.name == f"study.{lang}.ipynb"]
+        notebook = max(found, key=lambda path: path.stat().st_mtime) if not study else (preferred or sorted(found))[0]
+    if importlib.util.find_spec("jupyterlab") is None:
+        raise OutputError("no-jupyter", line=f'{_quoted([sys.executable])} -m pip install "curriculum[jupyter]"')
+    return subprocess.call([sys.executable, "-m", "jupyterlab", str(notebook)])
+
+
+@cli.command("list")
+@click.argument("what", type=click.Choice(["roles", "tools", "exercises"]))
+@_option_lang
+@_option_content
+@_option_json
+def list_(what: str, lang: str, content: str | None, as_json: bool) -> None:
+    """List roles, tools or exercises.
+
+    \b
+    Examples:
+      curriculum list roles
+      curriculum list tools --json
+      curriculum list exercises --lang ja
+    """
+    from curriculum import listing
+    from curriculum.request import find_language, system_language
+
+    lang = find_language(lang) if lang else system_language()
+    rows = {"roles": listing.roles, "tools": listing.tools, "exercises": listing.exercises}[what](
+        _catalog(content), lang
+    )
+    if as_json:
+        _print_json(rows)
+        return
+    if not rows:
+        click.echo(_say(lang, "cli.nothing-there"))
+        return
+    columns = listing.COLUMNS[what]
+    table = _table(*(_say(lang, f"cli.column-{name}") for name in columns))
+    from rich.text import Text
+
+    for row in rows:
+        table.add_row(*(Text(listing.cell(row[name])) for name in columns))
+    _console().print(table)
+
+
+@cli.command()
+@click.argument("what", type=click.Choice(["role", "tool", "exercise"]))
+@click.argument("name")
+@_option_lang
+@_option_content
+def show(what: str, name: str, lang: str, content: str | None) -> None:
+    """Show one role, tool or exercise.
+
+    \b
+    Examples:
+      curriculum show role mlops-engineer
+      curriculum show tool docker --lang ja
+      curriculum show exercise docker-first-image
+    """
+    from curriculum import listing
+    from curriculum.request import find_language, system_language
+
+    lang = find_language(lang) if lang else system_language()
+    text = {"role": listing.role_page, "tool": listing.tool_page, "exercise": listing.exercise_page}[what](
+        _catalog(content), name, lang
+    )
+    if sys.stdout.isatty():
+        from rich.markdown import Markdown
+
+        _console().print(Markdown(text))
+    else:
+        click.echo(text)
+
+
+@cli.command()
+@_option_lang
+@_option_content
+@_option_json
+def lint(lang: str, content: str | None, as_json: bool) -> int:
+    """Find everything that is wrong with the content, all of it at once.
+
+    With --content, that pack is looked at; else ours.
+
+    \b
+    Examples:
+      curriculum lint
+      curriculum lint --content my-school --json
+    """
+    from curriculum import lint as linter
+    from curriculum.request import find_language, system_language
+
+    lang = find_language(lang) if lang else system_language()
+    catalog = _catalog(content)
+    faults = linter.lint(catalog, [catalog.packs[-1].name] if content else None)
+    if as_json:
+        _print_json(
+            [
+                {"file": f.file, "cell": f.cell, "line": f.line, "key": f.key, "message": f.sentence(lang)}
+                for f in faults
+            ]
+        )
+    else:
+        for fault in faults:
+            click.echo(f"{fault.place(lang)}: {fault.sentence(lang)}")
+        click.echo(_say(lang, "cli.faults" if faults else "cli.no-faults", count=len(faults)), err=bool(faults))
+    return 1 if faults else 0
+
+
+def _template_paths(files: tuple[str, ...], content: str | None) -> list[Path]:
+    """The notebooks named, or all of the topmost pack; a bare name means the pack's template of that name."""
+    from curriculum.errors import RequestError, near
+
+    pack = _catalog(content).packs[-1]
+    own = pack.files("templates/notebooks", ".ipynb")
+    if not files:
+        return list(own.values())
+    paths = []
+    for file in files:
+        path = Path(file) if Path(file).is_file() else own.get(file.removesuffix(".ipynb"))
+        if path is None:
+            raise RequestError("no-template", value=file, near=near(file, own))
+        paths.append(path)
+    return paths
+
+
+def _rewrite(path: Path, stamps: dict[str, str] | None = None) -> bool:
+    """Put a template into canonical form, with `stamps` added to its map; say whether it changed."""
+    from curriculum.canonical import canonical
+    from curriculum.errors import ContentError, OutputError
+    from curriculum.generate import write_text
+    from curriculum.source import load_notebook
+
+    book, faults = load_notebook(path, path.name)
+    if book is None:
+        raise ContentError(faults)
+    before = path.read_text(encoding="utf-8-sig")
+    raw = json.loads(before)
+    if stamps is not None:
+        ours = raw["metadata"].setdefault("curriculum", {})
+        ours["translations"] = stamps
+    text = canonical(raw, book)
+    if text == before:
+        return False
+    try:
+        write_text(path, text)
+    except OSError as error:
+        raise OutputError("cannot-write", path=str(path), problem=error.strerror or "") from error
+    return True
+
+
+@cli.command()
+@click.argument("files", nargs=-1)
+@click.option("--check", is_flag=True, help="Change nothing; exit 1 when something would change.")
+@_option_lang
+@_option_content
+def fmt(files: tuple[str, ...], check: bool, lang: str, content: str | None) -> int:
+    """Put template notebooks into canonical form: no outputs, no counters, no local kernel.
+
+    \b
+    Examples:
+      curriculum fmt
+      curriculum fmt docker --check
+    """
+    from curriculum.canonical import canonical
+    from curriculum.errors import ContentError
+    from curriculum.request import find_language, system_language
+    from curriculum.source import load_notebook
+
+    lang = find_language(lang) if lang else system_language()
+    changed = 0
+    for path in _template_paths(files, content):
+        if check:
+            book, faults = load_notebook(path, path.name)
+            if book is None:
+                raise ContentError(faults)
+            text = path.read_text(encoding="utf-8-sig")
+            differs = canonical(json.loads(text), book) != text
+        else:
+            differs = _rewrite(path)
+        if differs:
+            changed += 1
+            click.echo(_say(lang, "cli.would-format" if check else "cli.formatted", path=path.name))
+    return 1 if check and changed else 0
+
+
+@cli.command()
+@click.argument("file")
+@click.argument("ids", nargs=-1, metavar="[ID]…")
+@_option_lang
+@_option_content
+def translated(file: str, ids: tuple[str, ...], lang: str, content: str | None) -> None:
+    """Record that translations are up to date with their English: all of a template, or the strings named.
+
+    \b
+    Examples:
+      curriculum translated docker
+      curriculum translated docker docker-layers/title docker-layers/prose
+    """
+    from curriculum.errors import RequestError, near
+    from curriculum.lint import stamps
+    from curriculum.request import find_language, system_language
+
+    lang = find_language(lang) if lang else system_language()
+    path = _template_paths((file,), content)[0]
+    now = dict(stamps(path))
+    for string in ids:
+        if string not in now:
+            raise RequestError("no-such-string", value=string, near=near(string, now))
+    before = json.loads(path.read_text(encoding="utf-8-sig"))["metadata"].get("curriculum", {}).get("translations", {})
+    wanted = set(ids) if ids else set(now)
+    merged = {name: now[name] if name in wanted else before[name] for name in now if name in wanted or name in before}
+    _rewrite(path, merged)
+    click.echo(_say(lang, "cli.translated", count=len(wanted), path=path.name))
+
+
+@cli.command()
+@click.argument("what", type=click.Choice(["role", "tool"]))
+@click.argument("name")
+@_option_lang
+@_option_content
+def new(what: str, name: str, lang: str, content: str | None) -> None:
+    """Start a new role or tool: a file that passes lint and says where to go on.
+
+    \b
+    Examples:
+      curriculum new tool terraform
+      curriculum new role data-engineer --content my-school
+    """
+    import datetime as dt
+
+    from curriculum.catalog import own_pack
+    from curriculum.errors import RequestError
+    from curriculum.request import find_language, system_language
+    from curriculum.scaffold import check_slug, new_role, new_tool
+
+    lang = find_language(lang) if lang else system_language()
+    root = Path(content) if content else own_pack().root
+    if not content and root.name == "content":
+        raise RequestError("installed-content")
+    slug = check_slug(name)
+    path = new_tool(root, slug, name.strip(), dt.date.today()) if what == "tool" else new_role(root, slug, name.strip())
+    click.echo(_say(lang, "cli.wrote", path=path))
+    click.echo(_say(lang, f"cli.next-{what}", path=path.name))
+
+
+@cli.command()
+@click.argument("shell", type=click.Choice(["bash", "zsh", "fish"]))
+def completion(shell: str) -> None:
+    """Print the completion script for a shell.
+
+    \b
+    Example, for bash:
+      curriculum completion bash >> ~/.bashrc
+    """
+    from click.shell_completion import get_completion_class
+
+    kind = get_completion_class(shell)
+    assert kind is not None
+    click.echo(kind(cli, {}, "curriculum", "_CURRICULUM_COMPLETE").source())

@@ -1,0 +1,45 @@
+"""Every sentence a person reads from the program, by key and language.
+
+The YAML files beside this module hold them: `<lang>.yaml`, and `<topic>.<lang>.yaml` for a topic of its own. A new
+language is new files with the same keys.
+"""
+
+from __future__ import annotations
+
+import functools
+from importlib import resources
+
+#: The languages that the program itself speaks, in the order in which it offers them.
+LANGUAGES = ("ja", "en")
+
+
+@functools.cache
+def _table(lang: str) -> dict[str, str]:
+    import yaml
+
+    loader = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
+    text = resources.files(__package__).joinpath(f"{lang}.yaml").read_text(encoding="utf-8")
+    return {
+        key: " ".join(value.split()) if value.endswith("\n") else value
+        for key, value in yaml.load(text, Loader=loader).items()
+    }
+
+
+def keys(lang: str) -> frozenset[str]:
+    """The keys that `lang` has a sentence for."""
+    return frozenset(_table(lang))
+
+
+def say(lang: str, key: str, /, **params: object) -> str:
+    """Return the sentence `key` in `lang`, its `{placeholders}` filled from `params`.
+
+    Lists are joined with the language's comma. Raises KeyError for an unknown key or a missing placeholder: both are
+    faults of ours, which the tests find.
+    """
+    table = _table(lang if lang in LANGUAGES else "en")
+    comma = table["list.comma"]
+    filled = {
+        name: comma.join(map(str, value)) if isinstance(value, list | tuple | set | frozenset) else value
+        for name, value in params.items()
+    }
+    return table[key].format(**filled)

@@ -1,0 +1,36 @@
+"""Personal values: drawn from the study's id, so that every learner has numbers and words of their own. Pure."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Mapping
+
+from curriculum.model import MARK, RESERVED_PORTS, Exercise, Value
+
+
+def personal_values(study: str, exercise: Exercise) -> dict[str, str]:
+    """The values of `exercise` in the study with this id; the defaults where `study` is empty (a bare template).
+
+    The same name and range give the same value in every exercise of a study.
+    """
+    return {name: _draw(study, name, value) if study else value.default for name, value in exercise.values.items()}
+
+
+def fill(text: str, values: Mapping[str, str]) -> str:
+    """Replace every `⟦name⟧` that `values` knows; other marks stay as they are."""
+    return MARK.sub(lambda mark: values.get(mark[1], mark[0]), text)
+
+
+def _draw(study: str, name: str, value: Value) -> str:
+    choices = _choices(name, value)
+    spec = f"{value.between[0]}-{value.between[1]}" if value.between else ",".join(choices)
+    digest = hashlib.sha256(f"{study}:{name}:{spec}".encode()).digest()
+    return choices[int.from_bytes(digest[:8], "big") % len(choices)]
+
+
+def _choices(name: str, value: Value) -> list[str]:
+    if value.between is None:
+        return list(value.one_of or (value.default,))
+    low, high = value.between
+    reserved = RESERVED_PORTS if name == "port" else frozenset[int]()
+    return [str(number) for number in range(low, high + 1) if number not in reserved] or [value.default]

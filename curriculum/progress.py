@@ -1,0 +1,239 @@
+"""The learner's log: an append-only file of events beside the notebook, and the state that follows from them.
+
+    {"v":1,"id":"5f0c…","at":"2026-11-30T09:21:42.120Z","study":"1a2b3c4d5e","kind":"tick","item":"docker.run","done":true}
+
+Nothing a person made is ever lost: a line is only ever added, whole; a line torn by a crash is passed over; the copies
+that a sync service makes of a log in conflict are read as if they were one with it. A folder is one learner's: what is
+done there counts for every notebook in it, whatever its language or level.
+"""
+
+from __future__ import annotations
+
+import datetime as dt
+import json
+import os
+import secrets
+import threading
+from collections.abc import Iterable, Iterator, Mapping
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from curriculum.errors import ProgressError
+
+Event = dict[str, Any]
+
+VERSION = 1
+FILE = "progress.jsonl"
+
+#: How far back an append looks for the last event's time: longer than any line that we write.
+_TAIL = 16_384
+#: Where Windows locks a byte: behind every line, so that readers are never kept out.
+_LOCKED_BYTE = 0x7FFF_0000
+
+
+class Log:
+    """The log of a study, in its folder."""
+
+    def __init__(self, folder: Path, study: str) -> None:
+        self.path = folder / FILE
+        self.study = study
+        #: Lines that the last call of `events` could not read, a torn last line of a file not counted.
+        self.unreadable = 0
+        self._lock = threading.Lock()
+
+    def append(self, kind: str, **data: Any) -> Event:
+        """Write an event and return it once it is on the disk. Raises ProgressError when it cannot be written.
+
+        Safe from several threads and processes. `at` never runs backwards within a file, so that of two events the
+        later one wins even after the clock was set back.
+        """
+        with self._lock, self._opened() as handle:
+            try:
+                return self._write(handle, kind, data)
+            except OSError as error:
+                raise self._unwritable(error) from error
+
+    def events(self) -> list[Event]:
+        """Every readable event, of the log and of conflict copies beside it, each once, ordered by (at, id).
+
+        Raises ProgressError when a log is there and cannot be read.
+        """
+        found: dict[str, Event] = {}
+        self.unreadable = 0
+        for path in self._files():
+            try:
+                raw = path.read_bytes()
+            except FileNotFoundError:
+                continue
+            except OSError as error:
+                raise ProgressError("log-unreadable", path=str(path), problem=_problem(error)) from error
+            for event in self._parsed(raw):
+                found.setdefault(event["id"], event)
+        return sorted(found.values(), key=lambda event: (event["at"], event["id"]))
+
+    def state(self) -> State:
+        """What follows from all events."""
+        return fold(self.events())
+
+    def _files(self) -> list[Path]:
+        return sorted({self.path, *self.path.parent.glob("progress*.jsonl")})
+
+    def _parsed(self, raw: bytes) -> Iterator[Event]:
+        *lines, last = raw.split(b"\n")
+        for line in lines:
+            event = _parse(line)
+            if event:
+                yield event
+            elif line.strip():
+                self.unreadable += 1
+        if torn_or_whole := _parse(last):
+            yield torn_or_whole
+
+    def _write(self, handle: int, kind: str, data: Mapping[str, Any]) -> Event:
+        size = os.lseek(handle, 0, os.SEEK_END)
+        tail = _read(handle, max(0, size - _TAIL), size)
+        event: Event = {
+            "v": VERSION,
+            "id": secrets.token_hex(8),
+            "at": _moment(after=_last_moment(tail)),
+            "study": self.study,
+            "kind": kind,
+            **data,
+        }
+        line = json.dumps(event, ensure_ascii=False, separators=(",", ":")).encode() + b"\n"
+        if tail and not tail.endswith(b"\n"):
+            line = b"\n" + line
+        try:
+            if os.write(handle, line) != len(line):
+                raise OSError(28, os.strerror(28))
+            os.fsync(handle)
+        except OSError:
+            # A full disk takes half a line: give it back, so that the file ends as it did before.
+            with suppress(OSError):
+                os.ftruncate(handle, size)
+            raise
+        return event
+
+    @contextmanager
+    def _opened(self) -> Iterator[int]:
+        flags = os.O_RDWR | os.O_APPEND | os.O_CREAT | getattr(os, "O_BINARY", 0) | getattr(os, "O_CLOEXEC", 0)
+        try:
+            handle = os.open(self.path, flags, 0o644)
+        except OSError as error:
+            raise self._unwritable(error) from error
+        try:
+            with _locked(handle):
+                yield handle
+        finally:
+            os.close(handle)
+
+    def _unwritable(self, error: OSError) -> ProgressError:
+        return ProgressError("log-unwritable", path=str(self.path), problem=_problem(error))
+
+
+@dataclass(frozen=True)
+class Answer:
+    """The last time that a notebook wrote an exercise's file: the text's hash, the notebook, the time."""
+
+    sha256: str
+    by: str
+    at: str
+
+
+@dataclass(frozen=True)
+class State:
+    """What a learner has done, as the events tell it."""
+
+    ticks: Mapping[str, bool] = field(default_factory=dict)
+    answers: Mapping[tuple[str, str], Answer] = field(default_factory=dict)
+
+    def ticked(self, item: str, formerly: Iterable[str] = ()) -> bool:
+        """Whether an item is ticked, under its name or, where that has no event yet, one that it had before."""
+        return next((self.ticks[name] for name in (item, *formerly) if name in self.ticks), False)
+
+    def answered(self, exercise: str) -> bool:
+        """Whether an answer to the exercise was ever written."""
+        return any(slug == exercise for slug, _ in self.answers)
+
+
+def fold(events: Iterable[Event]) -> State:
+    """The state after `events`, which are in order. Kinds and fields that this version does not know are passed over."""
+    ticks: dict[str, bool] = {}
+    answers: dict[tuple[str, str], Answer] = {}
+    for event in events:
+        match event:
+            case {"kind": "tick", "item": str(item), "done": bool(done)}:
+                ticks[item] = done
+            case {"kind": "answer", "exercise": str(exercise), "file": str(file), "sha256": str(sha), "by": str(by)}:
+                answers[exercise, file] = Answer(sha, by, event["at"])
+    return State(ticks, answers)
+
+
+def _parse(line: bytes) -> Event | None:
+    try:
+        event = json.loads(line)
+    except (ValueError, RecursionError):
+        return None
+    whole = isinstance(event, dict) and all(isinstance(event.get(name), str) for name in ("id", "at", "kind"))
+    return event if whole else None
+
+
+def _read(handle: int, start: int, end: int) -> bytes:
+    os.lseek(handle, start, os.SEEK_SET)
+    return os.read(handle, end - start)
+
+
+def _last_moment(tail: bytes) -> str:
+    for line in reversed(tail.split(b"\n")):
+        if event := _parse(line):
+            return str(event["at"])
+    return ""
+
+
+def _moment(after: str) -> str:
+    """This moment in UTC to the millisecond; a millisecond after `after` where the clock is not beyond that."""
+    now = dt.datetime.now(dt.UTC)
+    with suppress(ValueError):
+        now = max(now, dt.datetime.fromisoformat(after) + dt.timedelta(milliseconds=1))
+    return now.strftime("%Y-%m-%dT%H:%M:%S.") + f"{now.microsecond // 1000:03d}Z"
+
+
+def _problem(error: OSError) -> str:
+    return error.strerror or type(error).__name__
+
+
+@contextmanager
+def _locked(handle: int) -> Iterator[None]:
+    """Hold the file against other processes. A file system without locks is used without: single lines still are whole."""
+    try:
+        _lock(handle)
+    except OSError:
+        yield
+        return
+    try:
+        yield
+    finally:
+        with suppress(OSError):
+            _unlock(handle)
+
+
+if os.name == "nt":
+    import msvcrt
+
+    def _lock(handle: int) -> None:
+        os.lseek(handle, _LOCKED_BYTE, os.SEEK_SET)
+        msvcrt.locking(handle, msvcrt.LK_LOCK, 1)
+
+    def _unlock(handle: int) -> None:
+        os.lseek(handle, _LOCKED_BYTE, os.SEEK_SET)
+        msvcrt.locking(handle, msvcrt.LK_UNLCK, 1)
+else:
+    import fcntl
+
+    def _lock(handle: int) -> None:
+        fcntl.flock(handle, fcntl.LOCK_EX)
+
+    def _unlock(handle: int) -> None:
+        fcntl.flock(handle, fcntl.LOCK_UN)
