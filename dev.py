@@ -37,7 +37,11 @@ def install(extras: str) -> None:
             run(sys.executable, "-m", "venv", "--without-pip", VENV)
         else:
             sys.exit("This Python has neither venv nor pip. On Debian or Ubuntu: sudo apt install python3-venv")
-    pip = [PYTHON] if subprocess.call([str(PYTHON), "-c", "import pip"], stderr=subprocess.DEVNULL) == 0 else [sys.executable]
+    pip = (
+        [PYTHON]
+        if subprocess.call([str(PYTHON), "-c", "import pip"], stderr=subprocess.DEVNULL) == 0
+        else [sys.executable]
+    )
     target = [] if pip == [PYTHON] else ["--python", PYTHON]
     run(*pip, "-m", "pip", *target, "install", "--quiet", "--disable-pip-version-check", "-e", f"{HERE}[{extras}]")
 

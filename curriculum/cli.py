@@ -164,7 +164,7 @@ def _option_json(command: Command) -> Command:
 
 def _request_options(command: Command) -> Command:
     """The options that `generate` and `plan` share."""
-    options = [
+    options: list[Callable[[Command], Command]] = [
         click.option(
             "--role",
             metavar="ROLE",
@@ -253,7 +253,7 @@ def cli() -> None:
 @click.option("--output", metavar="DIR", default="output", show_default=True, help="Where the study folder is made.")
 @_option_json
 @click.pass_context
-def generate(context: click.Context, output: str, content: str | None, as_json: bool, **options: Any) -> None:
+def generate(context: click.Context, /, output: str, content: str | None, as_json: bool, **options: Any) -> None:
     """Write a study notebook.
 
     Without options, in a terminal, it asks. It never overwrites a notebook.
@@ -431,7 +431,7 @@ def _retried(lang: str, parse: Callable[[str], Any]) -> Callable[[str], Any]:
 @_option_json
 @click.option("--ics", metavar="FILE", help="Write the steps as calendar entries.")
 @click.pass_context
-def plan(context: click.Context, content: str | None, as_json: bool, ics: str | None, **options: Any) -> None:
+def plan(context: click.Context, /, content: str | None, as_json: bool, ics: str | None, **options: Any) -> None:
     """Show the roadmap without writing a notebook.
 
     \b

@@ -113,7 +113,13 @@ def compose_text(catalog: Catalog, study: Book, part: str) -> str:
     frame = str(catalog.frame_file).replace("{", "{{").replace("}", "}}")
     try:
         node = papermill.execute_notebook(
-            frame, None, parameters, engine_name="curriculum", kernel_name="python3", language="python", progress_bar=False
+            frame,
+            None,
+            parameters,
+            engine_name="curriculum",
+            kernel_name="python3",
+            language="python",
+            progress_bar=False,
         )
     except click.ClickException as refusal:
         if isinstance(refusal.__cause__, CurriculumError):

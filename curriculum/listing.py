@@ -157,11 +157,12 @@ def exercise_page(catalog: Catalog, name: str, lang: str) -> str:
     found = dict(catalog.exercises())
     if name not in found:
         raise RequestError("unknown-exercise", value=name, near=near(name, found))
-    from curriculum.render import Page, defaults_filled
+    from curriculum.personal import fill, personal_values
+    from curriculum.render import Page
 
     template = found[name]
     section = next(section for section in template.sections if section.name == name)
     page = Page(template.front.tool, words(template.front.title, lang), template, section.level, lang, "")
     text = page.task(section)
     starters = [f"```\n{body.rstrip()}\n```" for body in section.files("starter", lang).values()]
-    return defaults_filled("\n\n".join(["#" + text.lstrip("#"), *starters]), section.content)
+    return fill("\n\n".join(["#" + text.lstrip("#"), *starters]), personal_values("", section.content))

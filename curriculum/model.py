@@ -300,7 +300,9 @@ class TopicTool(Content):
     """A tool's place in a topic. From the level `assumed_from` on it is taken for granted."""
 
     tool: Slug
-    need: Annotated[dict[Level, Need], BeforeValidator(_need_by_level)] = Field(default={level: "must" for level in ("beginner", "intermediate", "advanced")})
+    need: Annotated[dict[Level, Need], BeforeValidator(_need_by_level)] = Field(
+        default={level: "must" for level in ("beginner", "intermediate", "advanced")}
+    )
     assumed_from: Level | None = None
 
     def need_at(self, level: str) -> str:

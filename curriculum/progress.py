@@ -13,6 +13,7 @@ import datetime as dt
 import json
 import os
 import secrets
+import sys
 import threading
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager, suppress
@@ -102,7 +103,7 @@ class Log:
             "kind": kind,
             **data,
         }
-        line = json.dumps(event, ensure_ascii=False, separators=(",", ":")).encode() + b"\n"
+        line = json.dumps(event, ensure_ascii=False, separators=(",", ":")).encode("utf-8", "backslashreplace") + b"\n"
         if tail and not tail.endswith(b"\n"):
             line = b"\n" + line
         try:
@@ -195,7 +196,7 @@ def _last_moment(tail: bytes) -> str:
 def _moment(after: str) -> str:
     """This moment in UTC to the millisecond; a millisecond after `after` where the clock is not beyond that."""
     now = dt.datetime.now(dt.UTC)
-    with suppress(ValueError):
+    with suppress(ValueError, TypeError):
         now = max(now, dt.datetime.fromisoformat(after) + dt.timedelta(milliseconds=1))
     return now.strftime("%Y-%m-%dT%H:%M:%S.") + f"{now.microsecond // 1000:03d}Z"
 
@@ -219,7 +220,7 @@ def _locked(handle: int) -> Iterator[None]:
             _unlock(handle)
 
 
-if os.name == "nt":
+if sys.platform == "win32":
     import msvcrt
 
     def _lock(handle: int) -> None:

@@ -263,11 +263,6 @@ def markdown_table(head: list[str], rows: list[list[str]]) -> str:
     return "\n".join(f"| {' | '.join(_in_table(text) for text in line)} |" for line in lines)
 
 
-def defaults_filled(text: str, exercise: Exercise) -> str:
-    """Text with the default of every personal value."""
-    return fill(text, {name: value.default for name, value in exercise.values.items()})
-
-
 def _in_table(text: str) -> str:
     return " ".join(text.split()).replace("|", "\\|")
 
@@ -467,8 +462,12 @@ class Book:
                 yield markdown(cell_id, _jinja(self.frame, cell, context))
 
     def _dashboard(self, cell_id: str) -> snapshot.Picture:
+        rows = snapshot.plan_rows(self.roadmap.plan, self.roadmap.role, self.roadmap.tools, self.lang)
         return snapshot.dashboard(
-            dashboard_rows(self.roadmap), self.lang, uid=uid(self.request.study, cell_id), next=self._next()
+            snapshot.plan_rows(self.roadmap.plan, self.roadmap.role, self.roadmap.tools, self.lang),
+            self.lang,
+            uid=uid(self.request.study, cell_id),
+            next=self._next(),
         )
 
     def _next(self) -> tuple[str, str] | None:
@@ -543,7 +542,7 @@ class Book:
     @cached_property
     def _links(self) -> dict[str, str]:
         """Where each step of the plan is told of; tools without template share a cell."""
-        links = {}
+        links: dict[str, str] = {}
         for phase in self.roadmap.plan.phases:
             for group in _groups(phase.steps, self.roadmap.tools):
                 part = "tool" if self.roadmap.tools[group[0].tool].template else "card"
@@ -600,29 +599,6 @@ def _groups(steps: tuple[Step, ...], tools: Mapping[str, Tool]) -> list[list[Ste
         else:
             groups.append([step])
     return groups
-
-
-def dashboard_rows(roadmap: Roadmap, ticked: Mapping[str, int] | None = None) -> list[snapshot.Row]:
-    """One row for each step; `ticked` counts the ticked items by tool."""
-    rows = []
-    for phase in roadmap.plan.phases:
-        for step in phase.steps:
-            template = roadmap.tools[step.tool].template
-            items = len(template.items(step.level)) if template else 0
-            rows.append(
-                snapshot.Row(
-                    phase_number=phase.number,
-                    phase_title=roadmap.phase_title(phase.phase),
-                    title=roadmap.title(step.tool),
-                    tool=step.tool,
-                    ticked=(ticked or {}).get(step.tool, 0),
-                    items=items,
-                    hours=step.hours,
-                    start=step.start,
-                    end=step.end,
-                )
-            )
-    return rows
 
 
 def parameters_cell(cell_id: str, values: Mapping[str, object], lang: str) -> Json:

@@ -127,17 +127,22 @@ def validated(document: Document, model: type, file: str, cell: int | None) -> t
     """Turn a document into `model` (a pydantic class): the instance or None, and every fault with its line."""
     from pydantic import ValidationError
 
-    if document.faults:
+    if document.faults and not isinstance(document.value, dict):
         return None, document.faults
+    told = {fault.line for fault in document.faults}
     try:
-        return model.model_validate(document.value if document.value is not None else {}), ()  # type: ignore[attr-defined]
+        content = model.model_validate(document.value if document.value is not None else {})  # type: ignore[attr-defined]
+        return (None if document.faults else content), document.faults
     except ValidationError as error:
-        faults = []
+        faults = list(document.faults)
         for problem in error.errors():
             path = tuple(
                 part for part in problem["loc"] if not (isinstance(part, str) and part.startswith("function-"))
             )
-            faults.append(_fault(problem, path, model, file, cell, document.line(path)))
+            fault = _fault(problem, path, model, file, cell, document.line(path))
+            # What is wrong with a line as YAML is the reason for what is wrong with it as content.
+            if fault.line is None or fault.line not in told:
+                faults.append(fault)
         return None, tuple(faults)
 
 

@@ -16,6 +16,8 @@ from curriculum.messages import LANGUAGES
 from curriculum.source import Document
 from curriculum.template import Section
 
+#: Keys that are languages; `id` and `to` are the format's own.
+_LANGUAGE = re.compile(r"(?!id$|to$)[a-z]{2}")
 #: The language that the others are translated from.
 ORIGIN = "en"
 
@@ -49,7 +51,7 @@ def _walk(
 ) -> Iterator[Translated]:
     if isinstance(value, dict):
         texts = {
-            key: entry for key, entry in value.items() if re.fullmatch(r"[a-z]{2}", key) and isinstance(entry, str)
+            key: entry for key, entry in value.items() if _LANGUAGE.fullmatch(key) and isinstance(entry, str)
         }
         if texts and path[-1:] != ("files",):
             yield Translated(name, texts, cell, document.line(path))

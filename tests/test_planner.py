@@ -16,7 +16,9 @@ from curriculum.template import Tool
 MONDAY = dt.date(2026, 11, 30)
 
 
-def make_role(places: list[list[dict[str, object]]], tools: dict[str, tuple[list[str], float]]) -> tuple[Role, dict[str, Tool]]:
+def make_role(
+    places: list[list[dict[str, object]]], tools: dict[str, tuple[list[str], float]]
+) -> tuple[Role, dict[str, Tool]]:
     """A role whose phases hold the given places, one topic each, and its tools with needs and hours."""
     both = {"en": "x", "ja": "あ"}
     role = Role.model_validate(
@@ -25,26 +27,54 @@ def make_role(places: list[list[dict[str, object]]], tools: dict[str, tuple[list
             "role": "tester",
             "title": both,
             "overview": both,
-            "levels": [{"id": level, "title": both, "years": {"from": 0}, "positions": [], "expectations": []} for level in LEVELS],
+            "levels": [
+                {"id": level, "title": both, "years": {"from": 0}, "positions": [], "expectations": []}
+                for level in LEVELS
+            ],
             "phases": [
-                {"id": f"p{n}", "title": both, "why": both, "topics": [{"id": f"t{n}", "title": both, "covers": both, "tools": entries}]}
+                {
+                    "id": f"p{n}",
+                    "title": both,
+                    "why": both,
+                    "topics": [{"id": f"t{n}", "title": both, "covers": both, "tools": entries}],
+                }
                 for n, entries in enumerate(places)
             ],
             "tools": [
-                {"tool": slug, "title": slug, "category": "x", "needs": needs, "hours": dict.fromkeys(LEVELS, hours), "docs": "https://example.org/"}
+                {
+                    "tool": slug,
+                    "title": slug,
+                    "category": "x",
+                    "needs": needs,
+                    "hours": dict.fromkeys(LEVELS, hours),
+                    "docs": "https://example.org/",
+                }
                 for slug, (needs, hours) in tools.items()
             ],
         }
     )
     made = {
-        slug: Tool(slug, {"*": slug}, "x", tuple(needs), Hours(beginner=hours, intermediate=hours, advanced=hours), "https://example.org/")
+        slug: Tool(
+            slug,
+            {"*": slug},
+            "x",
+            tuple(needs),
+            Hours(beginner=hours, intermediate=hours, advanced=hours),
+            "https://example.org/",
+        )
         for slug, (needs, hours) in tools.items()
     }
     return role, made
 
 
 def request(**changes: object) -> Request:
-    values: dict[str, object] = {"role": "tester", "level": "beginner", "lang": "en", "start": MONDAY, "hours_per_week": 7.0}
+    values: dict[str, object] = {
+        "role": "tester",
+        "level": "beginner",
+        "lang": "en",
+        "start": MONDAY,
+        "hours_per_week": 7.0,
+    }
     return Request(**{**values, **changes})  # type: ignore[arg-type]
 
 
@@ -53,7 +83,10 @@ def studies(draw: st.DrawFn) -> tuple[Role, dict[str, Tool], Request]:
     count = draw(st.integers(1, 12))
     names = [f"tool-{n}" for n in range(count)]
     # A tool may need only tools of a smaller number: no circles.
-    needs = {name: draw(st.lists(st.sampled_from(names[:n]), unique=True, max_size=3)) if n else [] for n, name in enumerate(names)}
+    needs = {
+        name: draw(st.lists(st.sampled_from(names[:n]), unique=True, max_size=3)) if n else []
+        for n, name in enumerate(names)
+    }
     tools = {name: (needs[name], draw(st.sampled_from([0.5, 1, 2.5, 8, 40]))) for name in names}
     phases: list[list[dict[str, object]]] = [[] for _ in range(draw(st.integers(1, 4)))]
     for name in draw(st.permutations(names)):
@@ -88,7 +121,9 @@ def planned(study: tuple[Role, dict[str, Tool], Request]) -> Plan | None:
 
 @settings(max_examples=300, deadline=None)
 @given(studies())
-def test_a_plan_is_in_prerequisite_order_without_gaps_and_explains_every_tool(study: tuple[Role, dict[str, Tool], Request]) -> None:
+def test_a_plan_is_in_prerequisite_order_without_gaps_and_explains_every_tool(
+    study: tuple[Role, dict[str, Tool], Request],
+) -> None:
     """Each tool once; after what it builds on; dates never go back; every tool of the role is a step or a skip."""
     role, tools, asked = study
     plan = planned(study)
@@ -148,8 +183,14 @@ def vars_of(asked: Request) -> dict[str, object]:
     return {field.name: getattr(asked, field.name) for field in dataclasses.fields(asked)}
 
 
-@given(st.integers(0, 100_000), st.sampled_from([0.5, 7.0, 12.0, 80.0]), st.lists(st.tuples(st.integers(-20, 300), st.integers(0, 40)), max_size=4))
-def test_a_calendar_gives_back_the_minutes_it_was_asked_for(minute: int, pace: float, spans: list[tuple[int, int]]) -> None:
+@given(
+    st.integers(0, 100_000),
+    st.sampled_from([0.5, 7.0, 12.0, 80.0]),
+    st.lists(st.tuples(st.integers(-20, 300), st.integers(0, 40)), max_size=4),
+)
+def test_a_calendar_gives_back_the_minutes_it_was_asked_for(
+    minute: int, pace: float, spans: list[tuple[int, int]]
+) -> None:
     """The day of a minute has room for it, and the day before has not; it is never a paused day."""
     pauses = [(MONDAY + dt.timedelta(days=a), MONDAY + dt.timedelta(days=a + b)) for a, b in spans]
     calendar = Calendar(MONDAY, pace, pauses)
@@ -159,8 +200,17 @@ def test_a_calendar_gives_back_the_minutes_it_was_asked_for(minute: int, pace: f
     assert not any(first <= day <= last for first, last in pauses)
 
 
-TWO = [[{"tool": "git"}, {"tool": "docker"}], [{"tool": "kubernetes"}, {"tool": "helm", "need": "should"}, {"tool": "istio", "need": "could"}]]
-TOOLS: dict[str, tuple[list[str], float]] = {"git": ([], 7), "docker": ([], 7), "kubernetes": (["docker"], 14), "helm": (["kubernetes"], 7), "istio": (["kubernetes"], 7)}
+TWO = [
+    [{"tool": "git"}, {"tool": "docker"}],
+    [{"tool": "kubernetes"}, {"tool": "helm", "need": "should"}, {"tool": "istio", "need": "could"}],
+]
+TOOLS: dict[str, tuple[list[str], float]] = {
+    "git": ([], 7),
+    "docker": ([], 7),
+    "kubernetes": (["docker"], 14),
+    "helm": (["kubernetes"], 7),
+    "istio": (["kubernetes"], 7),
+}
 
 
 def reasons(plan: Plan) -> dict[str, str]:
@@ -187,7 +237,13 @@ def test_a_pause_moves_everything_after_it() -> None:
 def test_every_choice_has_its_reason() -> None:
     """Known, optional, recommended and required tools say why they are where they are."""
     plan = plan_study(request(known=("docker",)), *make_role(TWO, TOOLS))
-    assert reasons(plan) == {"git": "topic-must", "docker": "known", "kubernetes": "topic-must", "helm": "topic-should", "istio": "optional"}
+    assert reasons(plan) == {
+        "git": "topic-must",
+        "docker": "known",
+        "kubernetes": "topic-must",
+        "helm": "topic-should",
+        "istio": "optional",
+    }
 
 
 def test_what_a_planned_tool_builds_on_comes_in_too() -> None:
@@ -230,7 +286,10 @@ def test_fitting_drops_the_least_important_first() -> None:
     assert [step.tool for step in two.steps] == ["git", "docker"]
 
 
-@pytest.mark.parametrize(("changes", "key"), [({"known": tuple(TOOLS)}, "nothing-to-learn"), ({"deadline": MONDAY, "fit": True}, "nothing-fits")])
+@pytest.mark.parametrize(
+    ("changes", "key"),
+    [({"known": tuple(TOOLS)}, "nothing-to-learn"), ({"deadline": MONDAY, "fit": True}, "nothing-fits")],
+)
 def test_a_plan_without_steps_is_refused(changes: dict[str, object], key: str) -> None:
     """Nobody gets an empty roadmap: the refusal says why."""
     with pytest.raises(RequestError) as refusal:

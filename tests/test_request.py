@@ -19,7 +19,9 @@ TODAY = dt.date(2026, 11, 24)
 
 
 def resolved(**changes: Any) -> Request:
-    return resolve(catalog_at(None), **{"role": "mlops-engineer", "level": "beginner", "lang": "en", "today": TODAY, **changes})
+    return resolve(
+        catalog_at(None), **{"role": "mlops-engineer", "level": "beginner", "lang": "en", "today": TODAY, **changes}
+    )
 
 
 def refused(**changes: Any) -> RequestError:
@@ -30,13 +32,24 @@ def refused(**changes: Any) -> RequestError:
     return refusal.value
 
 
-@pytest.mark.parametrize("word", ["mlops-engineer", "MLOps Engineer", "ＭＬＯｐｓエンジニア", "mlopsエンジニア", "MLOps"])
+@pytest.mark.parametrize(
+    "word", ["mlops-engineer", "MLOps Engineer", "ＭＬＯｐｓエンジニア", "mlopsエンジニア", "MLOps"]
+)
 def test_a_role_is_known_by_all_its_names(word: str) -> None:
     """Slug, title in either language, alias; width and case do not matter."""
     assert resolved(role=word).role == "mlops-engineer"
 
 
-@pytest.mark.parametrize(("word", "level"), [("初級", "beginner"), ("中級", "intermediate"), ("上級", "advanced"), ("Advanced", "advanced"), ("初級者", "beginner")])
+@pytest.mark.parametrize(
+    ("word", "level"),
+    [
+        ("初級", "beginner"),
+        ("中級", "intermediate"),
+        ("上級", "advanced"),
+        ("Advanced", "advanced"),
+        ("初級者", "beginner"),
+    ],
+)
 def test_a_level_is_known_in_both_languages(word: str, level: str) -> None:
     """初級 is beginner."""
     assert resolved(level=word).level == level
@@ -125,7 +138,14 @@ def test_no_name_is_a_crash(name: str) -> None:
 def test_a_request_survives_the_parameters_cell() -> None:
     """What the cell says in literals resolves to the same request."""
     request = resolved(
-        learner="O'Brien \"B\"", id="s-1", known="git", deadline="2027-12-31", pause="2026-12-28..2027-01-03", phase="1", fit=True, hours_per_week=7.5
+        learner='O\'Brien "B"',
+        id="s-1",
+        known="git",
+        deadline="2027-12-31",
+        pause="2026-12-28..2027-01-03",
+        phase="1",
+        fit=True,
+        hours_per_week=7.5,
     )
     cell = "\n".join(f"{name} = {value!r}" for name, value in literals(request).items())
     values = literal_assignments(cell)
@@ -143,7 +163,13 @@ def test_a_study_is_who_and_which_role() -> None:
 
 @pytest.mark.parametrize(
     ("environment", "lang"),
-    [({"LANG": "ja_JP.UTF-8"}, "ja"), ({"LANG": "Japanese_Japan.932"}, "ja"), ({"LANG": "C"}, "en"), ({"LC_ALL": "en_US", "LANG": "ja_JP"}, "en"), ({}, "en")],
+    [
+        ({"LANG": "ja_JP.UTF-8"}, "ja"),
+        ({"LANG": "Japanese_Japan.932"}, "ja"),
+        ({"LANG": "C"}, "en"),
+        ({"LC_ALL": "en_US", "LANG": "ja_JP"}, "en"),
+        ({}, "en"),
+    ],
 )
 def test_the_system_language_is_read_from_posix_and_windows_names(environment: dict[str, str], lang: str) -> None:
     """Japanese_Japan.932 is ja."""

@@ -18,11 +18,11 @@ def _table(lang: str) -> dict[str, str]:
     import yaml
 
     loader = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
-    text = resources.files(__package__).joinpath(f"{lang}.yaml").read_text(encoding="utf-8")
-    return {
-        key: " ".join(value.split()) if value.endswith("\n") else value
-        for key, value in yaml.load(text, Loader=loader).items()
-    }
+    table: dict[str, str] = {}
+    for name in (f"{lang}.yaml", f"study.{lang}.yaml"):
+        table |= yaml.load(resources.files(__package__).joinpath(name).read_text(encoding="utf-8"), Loader=loader)
+    # A folded sentence is one line, however it stands in the file.
+    return {key: " ".join(text.split()) if text.endswith("\n") else text for key, text in table.items()}
 
 
 def keys(lang: str) -> frozenset[str]:
