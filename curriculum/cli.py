@@ -5,6 +5,7 @@ Exit codes: 0 done · 1 a value or content at fault · 2 the command line was no
 
 from __future__ import annotations
 
+import gc
 import json
 import os
 import subprocess
@@ -31,6 +32,8 @@ def main(argv: Sequence[str] | None = None) -> None:
 
 def run(argv: list[str]) -> int:
     """Run the command and return its exit code; whatever goes wrong becomes a sentence."""
+    # A command is short-lived: collecting garbage would cost more time than the memory is worth.
+    gc.set_threshold(200_000)
     for stream in (sys.stdout, sys.stderr):
         # A console that cannot show a character shows a substitute; it never crashes.
         reconfigure = getattr(stream, "reconfigure", None)

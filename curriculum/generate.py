@@ -9,13 +9,11 @@ from pathlib import Path
 from typing import Any
 
 from curriculum.catalog import Catalog, catalog_at
-from curriculum.engine import book
-from curriculum.errors import ContentError, CurriculumError, OutputError
+from curriculum.errors import CurriculumError, OutputError
 from curriculum.model import Plan, Request
-from curriculum.render import Book, part_file
+from curriculum.render import part_file
 from curriculum.request import literals, number, resolve
 from curriculum.roadmap import Roadmap
-from curriculum.source import load_notebook
 
 
 @dataclass(frozen=True)
@@ -84,31 +82,31 @@ def generate(*, output: str | Path = "output", content: str | Path | None = None
     pause, phase, only, fit, single, variant. Raises CurriculumError; then nothing was written. Never overwrites.
     """
     catalog = catalog_at(str(content) if content else None)
-    frame, faults = load_notebook(catalog.frame_file, "templates/notebooks/study.ipynb")
-    if frame is None:
-        raise ContentError(faults)
     resolved = resolve(catalog, **request)
-    study = book(catalog, frame, literals(resolved))
+    roadmap = Roadmap.of(catalog, resolved)
     folder = Path(output) / f"{resolved.id or resolved.role}-{resolved.level}"
-    targets = {part: folder / part_file(resolved.lang, part) for part in study.parts()}
-    for path in targets.values():
+    waiting, texts = [""], dict[Path, str]()
+    while waiting:
+        part = waiting.pop(0)
+        path = folder / part_file(resolved.lang, part)
         if path.exists() or path.is_symlink():
             raise OutputError("already-there", path=str(path))
-    texts = {path: compose_text(catalog, study, part) for part, path in targets.items()}
+        texts[path], parts = compose(catalog, resolved, part)
+        if not part:
+            waiting += parts[1:]
     write_all(texts)
-    return Study(next(iter(texts)), tuple(texts), study.roadmap)
+    return Study(next(iter(texts)), tuple(texts), roadmap)
 
 
-def compose_text(catalog: Catalog, study: Book, part: str) -> str:
-    """The text of one notebook of a study, as Papermill and our engine make it."""
+def compose(catalog: Catalog, request: Request, part: str) -> tuple[str, list[str]]:
+    """One notebook of a study, as Papermill and our engine make it: its text, and the names of all parts."""
     import click
     import nbformat.v4
     import papermill
 
-    parameters = {**literals(study.request), "part": part}
-    extra = catalog.packs[-1] if catalog.named else None
-    if extra:
-        parameters["content"] = str(extra.root)
+    parameters = {**literals(request), "part": part}
+    if catalog.named:
+        parameters["content"] = str(catalog.packs[-1].root)
     # Papermill takes braces in a path for format fields.
     frame = str(catalog.frame_file).replace("{", "{{").replace("}", "}}")
     try:
@@ -125,7 +123,7 @@ def compose_text(catalog: Catalog, study: Book, part: str) -> str:
         if isinstance(refusal.__cause__, CurriculumError):
             raise refusal.__cause__ from None
         raise
-    return str(nbformat.v4.writes(node)) + "\n"
+    return f"{nbformat.v4.writes(node)}\n", list(node.metadata["curriculum"]["parts"])
 
 
 def write_all(texts: dict[Path, str]) -> None:

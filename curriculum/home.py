@@ -6,7 +6,6 @@ exploring use names such as `level` or `fit` too, and `from curriculum.study imp
 
 from __future__ import annotations
 
-import os
 import shutil
 import sys
 import tempfile
@@ -45,7 +44,10 @@ _ALMOST_FULL = 1_000_000
 
 @dataclass(frozen=True)
 class Home:
-    """The place of a study. `notebook` is None where it cannot be told; `template` is an author's own run."""
+    """The place of a study. `notebook` is None where it cannot be told.
+
+    `template` is an author's run of a template: its work belongs into a temporary folder, not beside the content.
+    """
 
     folder: Path
     notebook: Path | None = None
@@ -61,7 +63,10 @@ class Home:
 
 
 def find_home(names: Mapping[str, Any], environment: Mapping[str, str], here: Path) -> Home:
-    """The home of the study whose notebook runs in a kernel with these names, in the folder `here`."""
+    """The home of the study whose notebook runs in a kernel with these names, in the folder `here`.
+
+    Never raises; where no settings are found, they are empty.
+    """
     spoken = {name: names[name] for name, kinds in PARAMETERS.items() if _is(names.get(name), kinds)}
     path = next(_candidates(names, environment, here, spoken), None)
     written, book = _read(path) if path else ({}, None)
@@ -73,7 +78,7 @@ def find_home(names: Mapping[str, Any], environment: Mapping[str, str], here: Pa
     template = bool(settings) and not settings.get("study")
     folder = path.parent if path else _session_folder(environment) or here
     return Home(
-        folder=Path(tempfile.mkdtemp(prefix="curriculum-")) if template else folder.resolve(),
+        folder=folder.resolve(),
         notebook=path,
         settings=settings,
         tool=_tool(book),
@@ -91,9 +96,6 @@ def live_front_end(names: Mapping[str, Any], environment: Mapping[str, str]) -> 
 
 def warnings(home: Home) -> Iterator[tuple[str, dict[str, object]]]:
     """Message keys, with what fills them, for whatever would lose a learner's work here."""
-    if home.template:
-        yield "template", {"path": str(home.folder)}
-        return
     if _on_colab():
         if not home.folder.is_relative_to("/content/drive"):
             yield "warn-colab", {}
@@ -167,26 +169,22 @@ def _free(folder: Path) -> int:
 
 def user_names() -> Mapping[str, Any]:
     """The names of the notebook: the kernel's, or those of a plain Python."""
-    shell = _shell()
+    shell = current_shell()
     names = shell.user_ns if shell else vars(sys.modules["__main__"])
     return names if isinstance(names, Mapping) else {}
-
-
-def current_home() -> Home:
-    """The home of the study whose cells are running now."""
-    return find_home(user_names(), os.environ, Path.cwd())
 
 
 def cell_id() -> str:
     """The id of the cell that is running, where the front end tells it."""
     try:
-        parent = _shell().get_parent()
+        parent = current_shell().get_parent()
         return str(parent["metadata"].get("cellId") or "")
     except (AttributeError, KeyError, TypeError):
         return ""
 
 
-def _shell() -> Any:
+def current_shell() -> Any:
+    """IPython's shell, or None outside of one."""
     if "IPython" not in sys.modules:
         return None
     from IPython import get_ipython

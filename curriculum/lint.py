@@ -382,7 +382,7 @@ def _hours(template: Template, line: int | None) -> Iterator[Fault]:
     """Hours have contents: lint reports a level whose contents cover less than 80 % of the author's estimate."""
     for level in LEVELS:
         try:
-            minutes = template.minutage(level).total
+            minutes = min(template.minutage(level, lang).total for lang in LANGUAGES)
         except CurriculumError:
             continue
         estimate = template.front.hours.at(level) * 60

@@ -62,7 +62,8 @@ def words(text: Mapping[str, str], lang: str) -> str:
 class Content(BaseModel):
     """Anything that stands in YAML: immutable, and an unknown key is an error."""
 
-    model_config = ConfigDict(extra="forbid", frozen=True)
+    # Built when first used: a class that stands inside another never needs a validator of its own.
+    model_config = ConfigDict(extra="forbid", frozen=True, defer_build=True)
 
 
 class Worded(Content):
@@ -160,6 +161,10 @@ class Lesson(Content):
     example: Example | None = None
     readings: tuple[Reading, ...] = Field(default=(), max_length=4)
     formerly: tuple[Slug, ...] = ()
+
+    def readings_for(self, lang: str) -> tuple[Reading, ...]:
+        """The readings in a reader's language; where there are none, those in other languages."""
+        return tuple(reading for reading in self.readings if reading.lang == lang) or self.readings
 
 
 class Item(Worded):

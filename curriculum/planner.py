@@ -185,7 +185,7 @@ def _step(
         start=days.day(spent),
         end=days.day(spent + minutes - 1),
         reason=reason,
-        contents=template.minutage(level) if template else None,
+        contents=template.minutage(level, request.lang) if template else None,
         confirm=LEVELS[: LEVELS.index(level)] if template else (),
         test_out=test_out.name if test_out else None,
     )

@@ -16,7 +16,7 @@ from types import SimpleNamespace
 from typing import Any
 
 from curriculum import snapshot
-from curriculum.errors import ContentError, Fault
+from curriculum.errors import ContentError, Fault, RequestError
 from curriculum.messages import say
 from curriculum.model import MARK, Exercise, Lesson, PhasePlan, Request, Step, words
 from curriculum.personal import fill, personal_values
@@ -175,7 +175,8 @@ class Page:
             "page.lesson", title=words(lesson.title, self.lang), time=duration(lesson.minutes, self.lang)
         )
         parts = [f"#### {heading}", prose]
-        if lesson.readings:
+        readings = lesson.readings_for(self.lang)
+        if readings:
             parts.append(
                 "\n".join(
                     [
@@ -189,7 +190,7 @@ class Page:
                                 language=self.say(f"language.{reading.lang}"),
                                 look_for=words(reading.look_for, self.lang),
                             )
-                            for reading in lesson.readings
+                            for reading in readings
                         ),
                     ]
                 )
@@ -327,11 +328,16 @@ def _environment() -> Any:
     )
 
 
+@lru_cache(maxsize=64)
+def _compiled(source: str) -> Any:
+    return _environment().from_string(source)
+
+
 def _jinja(frame: Frame, cell: Cell, context: Mapping[str, Any]) -> str:
     import jinja2
 
     try:
-        return str(_environment().from_string(cell.source).render(context))
+        return str(_compiled(cell.source).render(context))
     except jinja2.TemplateError as error:
         line = getattr(error, "lineno", None)
         raise ContentError(
@@ -358,20 +364,20 @@ class Book:
     def lang(self) -> str:
         return self.request.lang
 
+    @cached_property
     def parts(self) -> tuple[str, ...]:
         """The notebooks of the study: `""` alone, or the map `""` and one part for each phase that has steps."""
-        if self.request.single or len(self._whole()) <= MOST_CELLS:
+        if self.request.single or len(self._whole) <= MOST_CELLS:
             return ("",)
         return ("", *(f"phase-{phase.number}" for phase in self.roadmap.plan.phases if phase.steps))
 
     def notebook(self) -> Json:
-        """The notebook that the request's `part` names. Raises KeyError for a part that the study does not have."""
-        parts = self.parts()
+        """The notebook that the request's `part` names. Raises RequestError for a part that the study does not have."""
         part = self.request.part
-        if part not in parts:
-            raise KeyError(part)
-        if len(parts) == 1:
-            cells = self._whole()
+        if part not in self.parts:
+            raise RequestError("unknown-part", value=part, choices=[name for name in self.parts if name] or ["–"])
+        if len(self.parts) == 1:
+            cells = self._whole
         elif part == "":
             cells = [*self._frame("opening"), *self._map(), *self._frame("closing")]
         else:
@@ -383,10 +389,12 @@ class Book:
             "lang": self.lang,
             "variant": self.request.variant,
             "part": part,
+            "parts": list(self.parts),
             "made_with": self.made_with,
         }
         return notebook(cells, about)
 
+    @cached_property
     def _whole(self) -> list[Json]:
         cells = list(self._frame("opening"))
         for phase in self.roadmap.plan.phases:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import datetime as dt
 from collections.abc import Mapping
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import Any
 
 from curriculum.catalog import Catalog
@@ -61,9 +62,7 @@ class Roadmap:
     @classmethod
     def of(cls, catalog: Catalog, request: Request) -> Roadmap:
         """Plan a request. Raises CurriculumError for content at fault or a request that leaves nothing to plan."""
-        role = catalog.role(request.role)
-        tools = catalog.tools(role)
-        return cls(plan_study(request, role, tools), role, tools, request.lang)
+        return _drawn(catalog, request)
 
     def title(self, tool: str) -> str:
         return words(self.tools[tool].title, self.lang)
@@ -218,3 +217,11 @@ class Roadmap:
             "confirm": list(step.confirm),
             "test_out": step.test_out,
         }
+
+
+@lru_cache(maxsize=4)
+def _drawn(catalog: Catalog, request: Request) -> Roadmap:
+    # The command plans for its own words, and once more inside Papermill: the same request, the same plan.
+    role = catalog.role(request.role)
+    tools = catalog.tools(role)
+    return Roadmap(plan_study(request, role, tools), role, tools, request.lang)

@@ -122,12 +122,12 @@ class Template:
     def items(self, level: str) -> tuple[Item, ...]:
         return tuple(item for section in self.of("checklist", level) for item in section.content.items)
 
-    def minutage(self, level: str) -> Minutage:
-        """What the hours of a level are made of."""
+    def minutage(self, level: str, lang: str) -> Minutage:
+        """What the hours of a level are made of, for a reader of `lang`."""
         lessons = [section.content for section in self.lessons(level)]
         return Minutage(
             lessons=sum(lesson.minutes for lesson in lessons),
-            readings=sum(reading.minutes for lesson in lessons for reading in lesson.readings),
+            readings=sum(reading.minutes for lesson in lessons for reading in lesson.readings_for(lang)),
             exercises=sum(section.content.minutes for section in self.exercises(level)),
             practice=sum(practice.minutes for practice in self.front.practice if practice.level == level),
         )

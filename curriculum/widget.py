@@ -33,8 +33,8 @@ class TickList(anywidget.AnyWidget):
     title = traitlets.Unicode().tag(sync=True)
     lang = traitlets.Unicode().tag(sync=True)
     labels: traitlets.Dict = traitlets.Dict().tag(sync=True)
-    items: traitlets.List = traitlets.List().tag(sync=True)
-    ticked: traitlets.List = traitlets.List().tag(sync=True)
+    items: traitlets.List[dict[str, str]] = traitlets.List().tag(sync=True)
+    ticked: traitlets.List[str] = traitlets.List().tag(sync=True)
 
     def __init__(
         self,
