@@ -14,6 +14,7 @@ from functools import cached_property, lru_cache
 from pathlib import Path
 
 import curriculum
+from curriculum.cache import cached
 from curriculum.errors import ContentError, Fault, RequestError, near
 from curriculum.model import Role
 from curriculum.source import load_text, parse_yaml, validated
@@ -124,10 +125,7 @@ class Catalog:
                 raise RequestError(
                     "unknown-role", value=slug, choices=list(self.role_files), near=near(slug, self.role_files)
                 )
-            role, faults = load_role(self.role_files[slug], f"roles/{slug}.yaml")
-            if role is None:
-                raise ContentError(faults)
-            self._roles[slug] = role
+            self._roles[slug] = cached("role", self.role_files[slug], lambda: self._read_role(slug))
         return self._roles[slug]
 
     def template(self, slug: str) -> Template | None:
@@ -136,11 +134,23 @@ class Catalog:
             path = self.template_files.get(slug)
             if path is None:
                 return None
-            template, faults = load_template(path, f"templates/notebooks/{path.name}")
-            if template is None:
-                raise ContentError(faults)
-            self._templates[slug] = template
+            self._templates[slug] = cached("template", path, lambda: self._read_template(path))
         return self._templates[slug]
+
+    def _read_role(self, slug: str) -> Role:
+        role, faults = load_role(self.role_files[slug], f"roles/{slug}.yaml")
+        if role is None:
+            raise ContentError(faults)
+        return role
+
+    def _read_template(self, path: Path) -> Template:
+        template, faults = load_template(path, f"templates/notebooks/{path.name}")
+        if template is None:
+            raise ContentError(faults)
+        for section in template.sections:
+            # What is kept is validated whole; what is at fault is told when it is needed.
+            _ = section.checked
+        return template
 
     def tools(self, role: Role) -> dict[str, Tool]:
         """The role's tools, each refined by its template, in the role's order."""

@@ -107,7 +107,7 @@ def role_page(catalog: Catalog, name: str, lang: str) -> str:
         years = say(
             lang,
             "years.open" if level.years.to is None else "years.span",
-            first=number(level.years.from_),
+            first=number(level.years.first),
             last=number(level.years.to or 0),
         )
         lines = [f"- {words(text, lang)}" for text in level.expectations]

@@ -1,20 +1,20 @@
-"""What the program talks about: roles, tools, lessons, exercises, requests, plans. Frozen, validated, no I/O.
+"""What the program talks about: roles, tools, lessons, exercises, requests, plans. Frozen, no I/O.
 
-Content (what authors write) is pydantic: unknown keys are refused and every fault is found. What the program itself
-makes (requests, plans) is plain dataclasses.
+All are plain frozen dataclasses. The annotations of content (what authors write) say what is allowed; pydantic reads
+them when content is validated (`source.validated`), refuses unknown keys and finds every fault. Nothing here imports
+pydantic: content that was validated before is used without it.
 """
 
 from __future__ import annotations
 
 import datetime as dt
 import re
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, Literal, TypeVar, dataclass_transform
 
-from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, model_validator
-from pydantic_core import PydanticCustomError
+from annotated_types import Ge, Gt, Le, Len
 
 FORMAT = 1
 LEVELS = ("beginner", "intermediate", "advanced")
@@ -30,25 +30,81 @@ MARK = re.compile(r"⟦([^⟧]*)⟧")
 RESERVED_PORTS = frozenset({5000, 8080, 9090, *range(8888, 8900)})
 
 
+class Before:
+    """In an annotation: what a function makes of the raw value, before it is validated."""
+
+    def __init__(self, function: Callable[[Any], Any]) -> None:
+        self.function = function
+
+    def __get_pydantic_core_schema__(self, source: Any, handler: Any) -> Any:
+        from pydantic_core import core_schema
+
+        return core_schema.no_info_before_validator_function(self.function, handler(source))
+
+
+class After:
+    """In an annotation: a function that returns the validated value, or refuses it with `unfit`."""
+
+    def __init__(self, function: Callable[[Any], Any]) -> None:
+        self.function = function
+
+    def __get_pydantic_core_schema__(self, source: Any, handler: Any) -> Any:
+        from pydantic_core import core_schema
+
+        return core_schema.no_info_after_validator_function(self.function, handler(source))
+
+
+def unfit(key: str, **params: object) -> Exception:
+    """The error that pydantic reports for a value that does not fit; `key` is the fault's message key."""
+    from pydantic_core import PydanticCustomError
+
+    return PydanticCustomError(f"curriculum.{key}", key, params)
+
+
 def _as_text(value: Any) -> Any:
     if isinstance(value, str):
         return {ANY: value}
     if isinstance(value, dict):
         for lang in value:
             if not (isinstance(lang, str) and re.fullmatch(r"[a-z]{2}|\*", lang)):
-                raise PydanticCustomError("curriculum.bad-language", "not a language", {"lang": str(lang)})
+                raise unfit("bad-language", lang=str(lang))
     return value
 
 
-def _not_empty(text: dict[str, str]) -> dict[str, str]:
+def _text(text: dict[str, str]) -> dict[str, str]:
     if not text or not all(words.strip() for words in text.values()):
-        raise PydanticCustomError("curriculum.empty-text", "empty")
-    return text
+        raise unfit("empty-text")
+    # YAML folds lines with a blank; between Japanese characters there is none.
+    return {lang: _FOLD.sub("", words) if lang == "ja" else words for lang, words in text.items()}
 
 
-Text = Annotated[dict[str, str], BeforeValidator(_as_text), AfterValidator(_not_empty)]
-Slug = Annotated[str, Field(pattern=r"^[a-z0-9]+(-[a-z0-9]+)*$", max_length=48)]
-Minutes = Annotated[int, Field(ge=1, le=6000)]
+_WIDE = "\u3000-\u30ff\u4e00-\u9fff\uff00-\uffef"
+_FOLD = re.compile(f"(?<=[{_WIDE}]) (?=[{_WIDE}])")
+
+
+def _matching(pattern: str, most: int = 2000) -> After:
+    def check(text: str) -> str:
+        if len(text) > most or not re.search(pattern, text):
+            raise unfit("bad-slug")
+        return text
+
+    return After(check)
+
+
+def _gather(value: Any) -> Any:
+    """Words that stand directly under a thing, by language: `{id: run, en: …, ja: …}`."""
+    if not isinstance(value, dict):
+        return value
+    langs = {key: value[key] for key in value if isinstance(key, str) and re.fullmatch(r"(?!id$|to$)[a-z]{2}", key)}
+    rest = {key: entry for key, entry in value.items() if key not in langs}
+    return {**rest, "text": langs} if langs else value
+
+
+Text = Annotated[dict[str, str], Before(_as_text), After(_text)]
+Slug = Annotated[str, _matching(r"^[a-z0-9]+(-[a-z0-9]+)*$", 48)]
+Address = Annotated[str, _matching(r"^https://")]
+Minutes = Annotated[int, Ge(1), Le(6000)]
+Estimate = Annotated[float, Gt(0), Le(400)]
 
 
 def words(text: Mapping[str, str], lang: str) -> str:
@@ -59,64 +115,51 @@ def words(text: Mapping[str, str], lang: str) -> str:
     return next(iter(text.values()))
 
 
-class Content(BaseModel):
-    """Anything that stands in YAML: immutable, and an unknown key is an error."""
-
-    # Built when first used: a class that stands inside another never needs a validator of its own.
-    model_config = ConfigDict(extra="forbid", frozen=True, defer_build=True)
+T = TypeVar("T")
 
 
-class Worded(Content):
-    """A thing whose words stand directly under it, by language: `{id: run, en: …, ja: …}`."""
-
-    text: Text
-
-    @model_validator(mode="before")
-    @classmethod
-    def _gather(cls, value: Any) -> Any:
-        if not isinstance(value, dict):
-            return value
-        langs = {
-            key: value[key]
-            for key in value
-            if isinstance(key, str) and re.fullmatch(r"[a-z]{2}", key) and key not in cls.model_fields
-        }
-        if not langs:
-            return value
-        rest = {key: entry for key, entry in value.items() if key not in langs}
-        return {**rest, "text": langs}
+@dataclass_transform(frozen_default=True, kw_only_default=True, field_specifiers=(field,))
+def content(cls: type[T]) -> type[T]:
+    """A class of content: immutable, keywords only, and unknown keys are refused."""
+    cls.__pydantic_config__ = {"extra": "forbid"}  # type: ignore[attr-defined]
+    return dataclass(frozen=True, kw_only=True)(cls)
 
 
 # --- templates -------------------------------------------------------------------------------------------------------
 
 
-class Hours(Content):
+@content
+class Hours:
     """An author's estimate for all of a level, in hours."""
 
-    beginner: float = Field(gt=0, le=400)
-    intermediate: float = Field(gt=0, le=400)
-    advanced: float = Field(gt=0, le=400)
+    beginner: Estimate
+    intermediate: Estimate
+    advanced: Estimate
 
     def at(self, level: str) -> float:
         return float(getattr(self, level))
 
 
-class Practice(Worded):
+@content
+class Practice:
     """Named work of one's own, beyond lessons, readings and exercises."""
 
+    text: Text
     id: Slug
     level: Level
     minutes: Minutes
 
 
-class Verified(Content):
+@content
+class Verified:
     """When, and against which version, a template's content was last proved."""
 
     version: str
     date: dt.date
 
 
-class FrontMatter(Content):
+@content
+class FrontMatter:
     """The first raw cell of a tool's template."""
 
     format: int
@@ -124,34 +167,37 @@ class FrontMatter(Content):
     title: Text
     category: Slug
     summary: Text
-    docs: str = Field(pattern=r"^https://")
+    docs: Address
     needs: tuple[Slug, ...] = ()
     hours: Hours
-    practice: tuple[Practice, ...] = ()
+    practice: tuple[Annotated[Practice, Before(_gather)], ...] = ()
     verified: Verified
     aliases: tuple[str, ...] = ()
     formerly: tuple[Slug, ...] = ()
 
 
-class Reading(Content):
+@content
+class Reading:
     """A page worth reading: `minutes` for the part that `look_for` names."""
 
-    url: str = Field(pattern=r"^https://")
-    lang: str = Field(pattern=r"^[a-z]{2}$")
+    url: Address
+    lang: Annotated[str, _matching(r"^[a-z]{2}$")]
     minutes: Minutes
     look_for: Text
 
 
-class Example(Content):
+@content
+class Example:
     """An example with its recorded output. The tests run it again (see docs/template-format.md)."""
 
     needs: tuple[str, ...] = ()
-    files: dict[str, str] = {}
+    files: dict[str, str] = field(default_factory=dict)
     run: str
     output: str
 
 
-class Lesson(Content):
+@content
+class Lesson:
     """One screen of teaching. Its prose stands in the Markdown cells below it."""
 
     lesson: Slug
@@ -159,7 +205,7 @@ class Lesson(Content):
     minutes: Minutes
     title: Text
     example: Example | None = None
-    readings: tuple[Reading, ...] = Field(default=(), max_length=4)
+    readings: Annotated[tuple[Reading, ...], Len(0, 4)] = ()
     formerly: tuple[Slug, ...] = ()
 
     def readings_for(self, lang: str) -> tuple[Reading, ...]:
@@ -167,56 +213,67 @@ class Lesson(Content):
         return tuple(reading for reading in self.readings if reading.lang == lang) or self.readings
 
 
-class Item(Worded):
+@content
+class Item:
     """A can-do item. Elsewhere it is called `<tool>.<id>`."""
 
+    text: Text
     id: Slug
     lesson: Slug | None = None
     proven_by: Slug | None = None
     formerly: tuple[Slug, ...] = ()
 
 
-class Checklist(Content):
+@content
+class Checklist:
     """What someone at a level can do with a tool."""
 
     checklist: Level
-    items: tuple[Item, ...] = Field(min_length=1)
+    items: Annotated[tuple[Annotated[Item, Before(_gather)], ...], Len(1)]
 
 
-class Value(Content):
+@content
+class Value:
     """A personal value: a number between two, or one of several words."""
 
     default: str
     between: tuple[int, int] | None = None
-    one_of: tuple[str, ...] | None = Field(default=None, min_length=2)
-
-    @model_validator(mode="after")
-    def _one_kind(self) -> Value:
-        if (self.between is None) == (self.one_of is None):
-            raise PydanticCustomError("curriculum.value-kind", "between or one_of")
-        if self.between is not None:
-            low, high = self.between
-            if not (self.default.isdecimal() and low <= int(self.default) <= high and low < high):
-                raise PydanticCustomError("curriculum.value-default", "default outside")
-        elif self.one_of is not None and self.default not in self.one_of:
-            raise PydanticCustomError("curriculum.value-default", "default outside")
-        return self
+    one_of: Annotated[tuple[str, ...], Len(2)] | None = None
 
 
-class Criterion(Worded):
+def _possible(value: Value) -> Value:
+    """Either kind of value, and a default that could be drawn."""
+    if (value.between is None) == (value.one_of is None):
+        raise unfit("value-kind")
+    if value.between is not None:
+        low, high = value.between
+        if not (value.default.isdecimal() and low <= int(value.default) <= high and low < high):
+            raise unfit("value-default")
+    elif value.one_of is not None and value.default not in value.one_of:
+        raise unfit("value-default")
+    return value
+
+
+@content
+class Criterion:
     """Something an experienced reviewer would say of an answer."""
 
-    points: int = Field(default=1, ge=1, le=20)
+    text: Text
+    points: Annotated[int, Ge(1), Le(20)] = 1
     live: bool = False
     why: Text
     note: Text | None = None
 
 
-class Hint(Worded):
+@content
+class Hint:
     """One step of help."""
 
+    text: Text
 
-class Exercise(Content):
+
+@content
+class Exercise:
     """The YAML of an exercise. Its story, starters and solutions stand in the cells below it."""
 
     exercise: Slug
@@ -225,9 +282,9 @@ class Exercise(Content):
     title: Text
     backend: Literal["docker", "kubernetes", "mlflow", "prometheus"] | None = None
     given: tuple[str, ...] = ()
-    values: dict[str, Value] = {}
-    rubric: dict[Slug, Criterion] = Field(min_length=4, max_length=8)
-    hints: tuple[Hint, ...] = Field(min_length=3)
+    values: dict[str, Annotated[Value, After(_possible)]] = field(default_factory=dict)
+    rubric: Annotated[dict[Slug, Annotated[Criterion, Before(_gather)]], Len(4, 8)]
+    hints: Annotated[tuple[Annotated[Hint, Before(_gather)], ...], Len(3)]
     formerly: tuple[Slug, ...] = ()
 
 
@@ -248,14 +305,26 @@ class Minutage:
 # --- roles -----------------------------------------------------------------------------------------------------------
 
 
-class Span(Content):
-    """A span of numbers; `to` is missing where it is open."""
+@content
+class OpenSpan:
+    """A span of numbers, written `{from: 2, to: 3}`; `to` is missing where it is open."""
 
-    from_: float = Field(alias="from", ge=0)
+    first: Annotated[float, Ge(0)]
     to: float | None = None
 
 
-class Titled(Content):
+def _from(value: Any) -> Any:
+    """`from` is a word of Python's own."""
+    if isinstance(value, dict) and "first" not in value:
+        return {"first" if key == "from" else key: entry for key, entry in value.items()}
+    return value
+
+
+Span = Annotated[OpenSpan, Before(_from)]
+
+
+@content
+class Titled:
     """Something with a name and, mostly, a sentence about it."""
 
     id: Slug
@@ -263,25 +332,29 @@ class Titled(Content):
     text: Text | None = None
 
 
+@content
 class Served(Titled):
     """Something that tools of the role serve."""
 
     tools: tuple[Slug, ...] = ()
 
 
-class DutyGroup(Content):
+@content
+class DutyGroup:
     id: Slug
     title: Text
     items: tuple[Served, ...]
 
 
-class SkillGroup(Content):
+@content
+class SkillGroup:
     id: Slug
     title: Text
     kinds: tuple[Served, ...]
 
 
-class RoleLevel(Content):
+@content
+class RoleLevel:
     id: Level
     title: Text
     years: Span
@@ -289,9 +362,11 @@ class RoleLevel(Content):
     expectations: tuple[Text, ...]
 
 
-class Question(Worded):
+@content
+class Question:
     """A can-you question that helps to find a level; yes means that the tools in `known` are known at `level`."""
 
+    text: Text
     id: Slug
     level: Level
     known: tuple[Slug, ...] = ()
@@ -301,13 +376,16 @@ def _need_by_level(value: Any) -> Any:
     return dict.fromkeys(LEVELS, value) if isinstance(value, str) else value
 
 
-class TopicTool(Content):
+def _must() -> dict[Level, Need]:
+    return {"beginner": "must", "intermediate": "must", "advanced": "must"}
+
+
+@content
+class TopicTool:
     """A tool's place in a topic. From the level `assumed_from` on it is taken for granted."""
 
     tool: Slug
-    need: Annotated[dict[Level, Need], BeforeValidator(_need_by_level)] = Field(
-        default={level: "must" for level in ("beginner", "intermediate", "advanced")}
-    )
+    need: Annotated[dict[Level, Need], Before(_need_by_level)] = field(default_factory=_must)
     assumed_from: Level | None = None
 
     def need_at(self, level: str) -> str:
@@ -318,14 +396,16 @@ class TopicTool(Content):
         return self.assumed_from is not None and LEVELS.index(level) >= LEVELS.index(self.assumed_from)
 
 
-class Topic(Content):
+@content
+class Topic:
     id: Slug
     title: Text
     covers: Text
     tools: tuple[TopicTool, ...]
 
 
-class Phase(Content):
+@content
+class Phase:
     id: Slug
     title: Text
     months: Span | None = None
@@ -336,34 +416,40 @@ class Phase(Content):
     topics: tuple[Topic, ...]
 
 
-class Industry(Content):
+@content
+class Industry:
     id: Slug
     title: Text
     examples: Text
 
 
-class PlatformTool(Content):
+@content
+class PlatformTool:
     tool: Slug
     text: Text
 
 
-class PlatformGroup(Content):
+@content
+class PlatformGroup:
     id: Slug
     title: Text
     tools: tuple[PlatformTool, ...]
 
 
-class TrendGroup(Content):
+@content
+class TrendGroup:
     id: Slug
     title: Text
     items: tuple[Served, ...]
 
 
+@content
 class Related(Titled):
     link: str
 
 
-class RoleTool(Content):
+@content
+class RoleTool:
     """A tool that the role uses. A template refines it; without one it still stands in the roadmap with its hours."""
 
     tool: Slug
@@ -371,10 +457,11 @@ class RoleTool(Content):
     category: Slug
     needs: tuple[Slug, ...] = ()
     hours: Hours
-    docs: str = Field(pattern=r"^https://")
+    docs: Address
 
 
-class Role(Content):
+@content
+class Role:
     """Everything that is known of a role."""
 
     format: int
@@ -385,8 +472,8 @@ class Role(Content):
     duties: tuple[DutyGroup, ...] = ()
     skills: tuple[SkillGroup, ...] = ()
     levels: tuple[RoleLevel, ...]
-    questions: tuple[Question, ...] = ()
-    phases: tuple[Phase, ...] = Field(min_length=1)
+    questions: tuple[Annotated[Question, Before(_gather)], ...] = ()
+    phases: Annotated[tuple[Phase, ...], Len(1)]
     industries: tuple[Industry, ...] = ()
     team: tuple[Titled, ...] = ()
     aptitudes: tuple[Titled, ...] = ()

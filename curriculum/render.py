@@ -472,7 +472,7 @@ class Book:
     def _dashboard(self, cell_id: str) -> snapshot.Picture:
         rows = snapshot.plan_rows(self.roadmap.plan, self.roadmap.role, self.roadmap.tools, self.lang)
         return snapshot.dashboard(
-            snapshot.plan_rows(self.roadmap.plan, self.roadmap.role, self.roadmap.tools, self.lang),
+            rows,
             self.lang,
             uid=uid(self.request.study, cell_id),
             next=self._next(),

@@ -133,7 +133,7 @@ class Roadmap:
         source = self.phase(phase.phase)
         if source.ongoing or source.months is None:
             return say(self.lang, "months.ongoing")
-        first, last = number(source.months.from_), number(source.months.to or source.months.from_)
+        first, last = number(source.months.first), number(source.months.to or source.months.first)
         return say(self.lang, "months.span", first=first, last=last)
 
     def deadline(self) -> list[str]:

@@ -7,6 +7,8 @@ conversions (`no` as false, 1.10 as 1.1, a repeated key that wins) are surprises
 from __future__ import annotations
 
 import ast
+import dataclasses
+import functools
 import json
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -123,15 +125,22 @@ def anchors(text: str) -> Iterator[tuple[int, str]]:
         return
 
 
+@functools.cache
+def _adapter(model: type) -> Any:
+    from pydantic import TypeAdapter
+
+    return TypeAdapter(model)
+
+
 def validated(document: Document, model: type, file: str, cell: int | None) -> tuple[Any, tuple[Fault, ...]]:
-    """Turn a document into `model` (a pydantic class): the instance or None, and every fault with its line."""
+    """Turn a document into `model` (a class of content): the instance or None, and every fault with its line."""
     from pydantic import ValidationError
 
     if document.faults and not isinstance(document.value, dict):
         return None, document.faults
     told = {fault.line for fault in document.faults}
     try:
-        content = model.model_validate(document.value if document.value is not None else {})  # type: ignore[attr-defined]
+        content = _adapter(model).validate_python(document.value if document.value is not None else {})
         return (None if document.faults else content), document.faults
     except ValidationError as error:
         faults = list(document.faults)
@@ -164,7 +173,7 @@ _EXPECTED = {
     "list_type": "bad-list",
     "tuple_type": "bad-list",
     "dict_type": "bad-mapping",
-    "model_type": "bad-mapping",
+    "dataclass_type": "bad-mapping",
     "too_short": "too-few",
     "too_long": "too-many",
 }
@@ -178,7 +187,7 @@ def _fault(
     context = problem.get("ctx") or {}
     value = str(problem.get("input"))
     params: dict[str, object] = {"name": name, "value": value if len(value) <= 60 else value[:59] + "…"}
-    if kind == "extra_forbidden":
+    if kind == "unexpected_keyword_argument":
         last = str(path[-1])
         return Fault(file, "unknown-key", cell, line, {"name": last, "near": near(last, _field_names(model))})
     if kind == "missing":
@@ -197,16 +206,12 @@ def _field_names(model: Any, seen: set[type] | None = None) -> set[str]:
     """Every key that may stand anywhere in `model`: what a mistyped key is compared with."""
     import typing
 
-    from pydantic import BaseModel
-
     seen = set() if seen is None else seen
     names: set[str] = set()
-    if isinstance(model, type) and issubclass(model, BaseModel):
-        if model in seen:
-            return names
+    if isinstance(model, type) and dataclasses.is_dataclass(model) and model not in seen:
         seen.add(model)
-        for field_name, field in model.model_fields.items():
-            names |= {field.alias or field_name} | _field_names(field.annotation, seen)
+        for name, annotation in typing.get_type_hints(model, include_extras=True).items():
+            names |= {name} | _field_names(annotation, seen)
     for argument in typing.get_args(model):
         names |= _field_names(argument, seen)
     return names

@@ -80,6 +80,10 @@ class Section:
             )
         return validated(self.document, KINDS[self.kind], self.file, self.cell)
 
+    def __getstate__(self) -> dict[str, Any]:
+        # Lines are for telling faults; they would be most of what the cache keeps.
+        return {name: value for name, value in self.__dict__.items() if name != "document"}
+
     @property
     def content(self) -> Any:
         """The lesson, checklist or exercise. Raises ContentError when its YAML is at fault."""

@@ -50,9 +50,7 @@ def _walk(
     value: Any, name: str, path: tuple[str | int, ...], document: Document, cell: int | None
 ) -> Iterator[Translated]:
     if isinstance(value, dict):
-        texts = {
-            key: entry for key, entry in value.items() if _LANGUAGE.fullmatch(key) and isinstance(entry, str)
-        }
+        texts = {key: entry for key, entry in value.items() if _LANGUAGE.fullmatch(key) and isinstance(entry, str)}
         if texts and path[-1:] != ("files",):
             yield Translated(name, texts, cell, document.line(path))
         for key, entry in value.items():

@@ -61,7 +61,7 @@ class TickList {
 
   build(root) {
     const title = this.model.get("title");
-    this.bar = element("progress", { "aria-label": `${title} ${this.labels.progress}`, max: String(this.rows.length) });
+    this.bar = element("progress", { "aria-label": this.labels.progress, max: String(this.rows.length) });
     this.count = element("span");
     this.warning = element("p", { class: "cu-warning", role: "alert" });
     this.warning.hidden = true;
@@ -90,7 +90,7 @@ class TickList {
     const seq = ++this.sequence;
     const want = row.box.checked;
     row.show("…");
-    this.announce(`${row.text}: ${this.labels.saving}`);
+    this.announce(this.labels.saving, row);
     const timer = setTimeout(() => this.warnLate(seq), ACK_WITHIN);
     this.pending.set(seq, { row, want, timer });
     this.send({ type: "set", id: row.id, done: want, seq });
@@ -120,8 +120,7 @@ class TickList {
     if (ok) {
       this.confirm(row.id, want);
       row.flash("✓");
-      const state = want ? this.labels.ticked : this.labels.open;
-      this.announce(`${row.text}: ${state}. ${this.labels.saved}`);
+      this.announce(want ? this.labels.ticked : this.labels.open, row);
       if (!this.pending.size) this.warn("");
     } else {
       row.show("⚠");
@@ -183,8 +182,9 @@ class TickList {
     this.warning.hidden = !text;
   }
 
-  announce(text) {
-    this.status.textContent = text.replaceAll("`", "");
+  /** Tell a screen reader what happened to an item. */
+  announce(sentence, row) {
+    this.status.textContent = sentence.replace("{item}", () => row.text.replaceAll("`", ""));
   }
 
   dispose() {

@@ -15,7 +15,8 @@ import traitlets
 
 from curriculum.messages import say
 
-_LABELS = ("progress", "saving", "ticked", "open", "saved", "late", "offline", "failed")
+#: The sentences of the page. `{item}` stays for the page to fill.
+_LABELS = ("progress", "saving", "ticked", "open", "late", "offline", "failed")
 
 
 def _asset(name: str) -> str:
@@ -51,7 +52,7 @@ class TickList(anywidget.AnyWidget):
             uid=uid,
             title=title,
             lang=lang,
-            labels={name: say(lang, f"study.widget-{name}") for name in _LABELS},
+            labels={name: say(lang, f"study.widget-{name}", title=title, item="{item}") for name in _LABELS},
             items=[{"id": item, "text": text} for item, text in items],
             ticked=sorted(ticked),
         )

@@ -12,7 +12,7 @@ from tests.conftest import REPOSITORY
 
 #: Above the line nothing imports papermill, nbformat or jsonschema: it runs in a learner's kernel.
 ORDER = [
-    "messages", "errors", "source", "model", "template", "catalog", "request", "planner", "roadmap", "timeline", "personal",
+    "messages", "errors", "source", "cache", "model", "template", "catalog", "request", "planner", "roadmap", "timeline", "personal",
     "progress", "snapshot", "widget", "study", "ipython",
     "-",
     "render", "engine", "generate", "translation", "canonical", "lint", "scaffold", "placement", "listing", "ics", "cli", "__main__",

@@ -7,6 +7,7 @@ import datetime as dt
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from pydantic import TypeAdapter
 
 from curriculum.errors import RequestError
 from curriculum.model import LEVELS, Hours, Plan, Request, Role
@@ -21,7 +22,7 @@ def make_role(
 ) -> tuple[Role, dict[str, Tool]]:
     """A role whose phases hold the given places, one topic each, and its tools with needs and hours."""
     both = {"en": "x", "ja": "あ"}
-    role = Role.model_validate(
+    role = TypeAdapter(Role).validate_python(
         {
             "format": 1,
             "role": "tester",

@@ -605,3 +605,18 @@ def test_the_star_import_gives_the_documented_names() -> None:
     """And nothing that would hide a learner's own."""
     assert sorted(study.__all__) == ["checklist", "dashboard", "done", "hint", "start", "undo"]
     assert all(getattr(study, name).__doc__ for name in study.__all__)
+
+
+def test_the_configuration_loads_the_extension_and_is_silent_without_us(monkeypatch: pytest.MonkeyPatch) -> None:
+    """What the wheel places in etc/ipython outlives an uninstall: then it does nothing."""
+    import importlib.util
+
+    from traitlets.config.loader import PyFileConfigLoader
+
+    def extensions() -> list[str]:
+        config = PyFileConfigLoader("ipython_config.py", str(REPOSITORY / "curriculum")).load_config()
+        return list(config.InteractiveShellApp.extensions.get_value([])) if "InteractiveShellApp" in config else []
+
+    assert extensions() == ["curriculum.ipython"]
+    monkeypatch.setattr(importlib.util, "find_spec", lambda name: None)
+    assert extensions() == []
