@@ -38,7 +38,17 @@ def measure(python: str, runs: int, level: str, lang: str) -> None:
         times: dict[str, list[float]] = {"generate": [], "papermill": [], "help": []}
         for run in range(runs + 1):
             turn = {
-                "papermill": [python, "-m", "papermill", str(same), str(folder / f"p{run}.ipynb"), "--prepare-only", "-p", "level", level],
+                "papermill": [
+                    python,
+                    "-m",
+                    "papermill",
+                    str(same),
+                    str(folder / f"p{run}.ipynb"),
+                    "--prepare-only",
+                    "-p",
+                    "level",
+                    level,
+                ],
                 "generate": [python, "-m", "curriculum", "generate", *request, "--output", str(folder / f"g{run}")],
                 "help": [python, "-m", "curriculum", "--help"],
             }
@@ -49,7 +59,9 @@ def measure(python: str, runs: int, level: str, lang: str) -> None:
         lab = subprocess.run([python, "-c", "import jupyterlab"], capture_output=True).returncode == 0
         median = {name_: statistics.median(values) for name_, values in times.items()}
         size = same.stat().st_size
-        print(f"{python} ({'with' if lab else 'without'} JupyterLab), {level}/{lang}, {size / 1000:.0f} kB, {runs} runs")
+        print(
+            f"{python} ({'with' if lab else 'without'} JupyterLab), {level}/{lang}, {size / 1000:.0f} kB, {runs} runs"
+        )
         for name_, seconds in median.items():
             print(f"  {name_:<10}{seconds:6.2f} s   {seconds / median['papermill']:.2f} x papermill")
 

@@ -23,7 +23,7 @@ _READERS = ("model.py", "source.py", "template.py", "catalog.py")
 
 def cached(kind: str, path: Path, build: Callable[[], T]) -> T:
     """What `build` makes of the file at `path`: from the cache, or made and kept. Raises what `build` raises."""
-    folder = _folder()
+    folder = cache_folder("content")
     if folder is None:
         return build()
     try:
@@ -46,7 +46,6 @@ def cached(kind: str, path: Path, build: Callable[[], T]) -> T:
 def _keep(folder: Path, stem: str, entry: Path, content: object) -> None:
     temporary = entry.with_name(f".{entry.name}.{os.getpid()}")
     try:
-        folder.mkdir(parents=True, exist_ok=True)
         for old in folder.glob(f"{stem}*.pickle"):
             old.unlink(missing_ok=True)
         temporary.write_bytes(pickle.dumps(content, pickle.HIGHEST_PROTOCOL))
@@ -63,10 +62,20 @@ def _code() -> bytes:
     return repr((sys.version_info[:2], [(stamp.st_mtime_ns, stamp.st_size) for stamp in stamps])).encode()
 
 
-def _folder() -> Path | None:
+def cache_folder(name: str) -> Path | None:
+    """A folder of that name in the cache, there and writable; None where there can be none."""
     named = os.environ.get("CURRICULUM_CACHE_DIR")
-    if named is not None:
-        return Path(named) if named else None
-    from platformdirs import user_cache_path
+    if named == "":
+        return None
+    if named is None:
+        from platformdirs import user_cache_path
 
-    return user_cache_path("curriculum", appauthor=False)
+        root = user_cache_path("curriculum", appauthor=False)
+    else:
+        root = Path(named)
+    folder = root / name
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+    except OSError:
+        return None
+    return folder if os.access(folder, os.W_OK) else None

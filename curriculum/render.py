@@ -16,6 +16,7 @@ from types import SimpleNamespace
 from typing import Any
 
 from curriculum import snapshot
+from curriculum.cache import cache_folder
 from curriculum.errors import ContentError, Fault, RequestError
 from curriculum.messages import say
 from curriculum.model import MARK, Exercise, Lesson, PhasePlan, Request, Step, words
@@ -315,22 +316,29 @@ def parse_frame(book: Notebook) -> Frame:
     return Frame(book.file, {name: tuple(cells) for name, cells in parts.items()})
 
 
+_SOURCES: dict[str, str] = {}
+
+
 @lru_cache
 def _environment() -> Any:
     import jinja2
 
+    folder = cache_folder("jinja2")
     return jinja2.Environment(
+        loader=jinja2.DictLoader(_SOURCES),
+        bytecode_cache=jinja2.FileSystemBytecodeCache(str(folder)) if folder else None,
         undefined=jinja2.StrictUndefined,
         trim_blocks=True,
         lstrip_blocks=True,
-        keep_trailing_newline=False,
         autoescape=False,
     )
 
 
-@lru_cache(maxsize=64)
 def _compiled(source: str) -> Any:
-    return _environment().from_string(source)
+    """The compiled text, by its digest: compiling takes longer than rendering, so Jinja2 keeps the result."""
+    name = hashlib.sha256(source.encode()).hexdigest()
+    _SOURCES[name] = source
+    return _environment().get_template(name)
 
 
 def _jinja(frame: Frame, cell: Cell, context: Mapping[str, Any]) -> str:

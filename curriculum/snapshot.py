@@ -234,7 +234,7 @@ def _table(rows: Sequence[Row], lang: str) -> Picture:
             f'<tr><th scope="row" {_ALIGNED}>{escape(row.title)}</th><td {_ALIGNED}>{shown}</td><td {_ALIGNED}>{hours}</td></tr>'
         )
         markdown_rows.append(f"| {_plain_markdown(row.title)} | {plain} | {hours} |")
-        text_rows.append(f"  {row.title}: {plain} · {hours}")
+        text_rows.append(f"  {row.title}: {plain} · {hours}" if row.items else f"  {row.title} · {hours}")
     columns = "".join(f'<th scope="col" {_ALIGNED}>{name}</th>' for name in head)
     return Picture(
         f"<table><thead><tr>{columns}</tr></thead><tbody>{''.join(html_rows)}</tbody></table>",

@@ -104,7 +104,7 @@ def test_the_dashboard_shows_phase_tool_progress_hours_and_the_next_step() -> No
     assert "<details><summary><strong>Phase 1: Joining</strong> 2/2 · 3.5 h" in picture.html
     assert "<details open><summary><strong>Phase 2: Cutting</strong> 1/3 · 3 h" in picture.html
     assert "✓ complete" in picture.text
-    assert "no checklist yet" in picture.html
+    assert "none yet" in picture.html
 
 
 def test_a_next_step_in_another_notebook_keeps_its_address() -> None:

@@ -1,0 +1,243 @@
+"""A study notebook in a real JupyterLab, in a real browser."""
+
+from __future__ import annotations
+
+import json
+import os
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from curriculum import Study
+from tests.browser.conftest import Generate, Open
+from tests.browser.lab import Notebook, Server
+from tests.conftest import REPOSITORY
+
+pytestmark = pytest.mark.browser
+
+SCREENSHOT = REPOSITORY / "docs" / "screenshot.png"
+ANSWER = "docker-first-image-answer"
+#: What we put into the page. The rest of it is JupyterLab's.
+OURS = ".jp-Notebook .jp-RenderedHTMLCommon, .jp-Notebook .jp-OutputArea-output"
+BOTH = pytest.mark.parametrize("lang", ["ja", "en"])
+
+
+def events(study: Study, kind: str) -> list[dict[str, Any]]:
+    log = study.notebook.parent / "progress.jsonl"
+    lines = log.read_text(encoding="utf-8").splitlines() if log.exists() else []
+    return [event for event in map(json.loads, lines) if event["kind"] == kind]
+
+
+def complaints(notebook: Notebook) -> list[str]:
+    """Every error, and whatever went to stderr, with the cell it came from."""
+    return [
+        f"{cell['id']}: {output.get('evalue') or output.get('text')}"
+        for cell in notebook.saved()["cells"]
+        for output in cell.get("outputs", [])
+        if output["output_type"] == "error" or output.get("name") == "stderr"
+    ]
+
+
+def last_answer(notebook: Notebook) -> str:
+    return [cell for cell in notebook.cells() if "-answer" in cell][-1]
+
+
+def expect_ticked(notebook: Notebook, items: list[str]) -> None:
+    """Exactly these boxes are ticked, sooner or later: the page asks Python first."""
+    notebook.page.wait_for_function(
+        "wanted => JSON.stringify([...document.querySelectorAll('[data-item]')].filter(box => box.checked)"
+        ".map(box => box.dataset.item)) === JSON.stringify(wanted)",
+        arg=items,
+    )
+
+
+@BOTH
+def test_run_all_ends_well(lang: str, generate: Generate, open_study: Open) -> None:
+    """Every code cell of a fresh notebook runs, without an error and without a word on stderr."""
+    notebook = open_study(generate(lang))
+    notebook.run_all()
+    notebook.save()
+    assert not complaints(notebook)
+    counts = [cell["execution_count"] for cell in notebook.saved()["cells"] if cell["cell_type"] == "code"]
+    assert counts == list(range(1, len(counts) + 1))
+
+
+@BOTH
+def test_a_tick_is_there_the_next_evening(lang: str, lab: Server, generate: Generate, open_study: Open) -> None:
+    """Ticked by mouse and by keyboard, acknowledged, kernel restarted, notebook reopened: ticked."""
+    study = generate(lang)
+    notebook = open_study(study)
+    notebook.run("docker-checklist")
+    boxes = notebook.cell("docker-checklist").locator("[data-item]")
+    clicked, pressed = (str(boxes.nth(n).get_attribute("data-item")) for n in (0, 2))
+
+    boxes.nth(0).click()
+    boxes.nth(2).focus()
+    notebook.page.keyboard.press("Space")
+    expect_ticked(notebook, [clicked, pressed])
+    notebook.output("docker-checklist").get_by_text(f"2/{boxes.count()}", exact=True).locator("visible=true").wait_for()
+    notebook.page.wait_for_function(
+        "() => [...document.querySelectorAll('.cu-sign')].every(sign => sign.textContent !== '…')"
+    )
+    assert [(event["item"], event["done"]) for event in events(study, "tick")] == [(clicked, True), (pressed, True)]
+
+    cells = notebook.cells()
+    for key in "dd":
+        notebook.page.keyboard.press(key)
+    assert notebook.cells() == cells, "d d on a focused box is JupyterLab's command to delete the cell"
+
+    notebook.save()
+    notebook.restart_kernel()
+    notebook = open_study(study)
+    snapshot = notebook.output("docker-checklist").locator(".cu-snap li")
+    snapshot.first.locator("visible=true").wait_for()
+    ticked = [line.get_attribute("title") for line in snapshot.all() if "✅" in line.inner_text()]
+    assert ticked == [clicked, pressed]
+    notebook.wait_idle()
+    notebook.run("docker-checklist")
+    expect_ticked(notebook, [clicked, pressed])
+
+
+def test_a_list_without_its_kernel_does_not_look_alive(generate: Generate, open_study: Open) -> None:
+    """After a restart a click ticks nothing, and the list says what to do."""
+    study = generate("ja")
+    notebook = open_study(study)
+    notebook.run("docker-checklist")
+    notebook.restart_kernel()
+    box = notebook.cell("docker-checklist").locator("[data-item]").first
+    box.click()
+    notebook.cell("docker-checklist").get_by_role("alert").get_by_text("カーネルにつながっていません").wait_for()
+    assert not box.is_checked()
+    assert box.is_disabled()
+    assert not events(study, "tick")
+
+
+def test_an_answer_survives_the_other_language(lab: Server, generate: Generate, open_study: Open) -> None:
+    """Answered in `ja`; Run All in `en`, and then again in `ja`: the file and the cells are what they were."""
+    japanese, english = generate("ja"), generate("en")
+    text = "%%answer docker-first-image Dockerfile\n# 佐藤の答え\nFROM python:3.12-slim\n"
+    file = japanese.notebook.parent / "work" / "docker-first-image" / "Dockerfile"
+    notebook = open_study(japanese)
+    notebook.wait_idle()
+    notebook.type_answer(ANSWER, text)
+    answered = text.partition("\n")[2]
+    assert file.read_text(encoding="utf-8") == answered
+    notebook.save()
+    before = japanese.notebook.read_bytes()
+
+    notebook = open_study(english)
+    starter = notebook.source(ANSWER)
+    notebook.run_all()
+    notebook.save()
+    assert not complaints(notebook)
+    assert "stays as it is" in notebook.output(ANSWER).inner_text()
+    assert notebook.source(ANSWER) == starter
+    assert file.read_text(encoding="utf-8") == answered
+    assert japanese.notebook.read_bytes() == before
+    assert not (file.parent / ".history").exists()
+
+    notebook = open_study(japanese)
+    assert notebook.source(ANSWER) == text.rstrip("\n") or notebook.source(ANSWER) == text
+    notebook.run_all()
+    assert file.read_text(encoding="utf-8") == answered
+
+
+@BOTH
+def test_the_last_answer_runs_first_on_another_evening(
+    lang: str, lab: Server, generate: Generate, open_study: Open
+) -> None:
+    """In a fresh kernel an answer is the first cell to run: `%%answer` is known, and the answer is written."""
+    study = generate(lang)
+    open_study(study).wait_idle()
+    lab.stop_kernels()
+    notebook = open_study(study)
+    notebook.wait_idle()
+    cell = last_answer(notebook)
+    exercise, name = notebook.source(cell).split("\n")[0].split()[1:3]
+    notebook.type_answer(cell, f"%%answer {exercise} {name}\nprint('a second evening')\n")
+    notebook.save()
+    assert not complaints(notebook)
+    file = study.notebook.parent / "work" / exercise / name
+    assert file.read_text(encoding="utf-8") == "print('a second evening')\n"
+    assert name in notebook.output(cell).inner_text()
+
+
+@BOTH
+def test_the_next_step_is_one_click_away(lang: str, generate: Generate, open_study: Open) -> None:
+    """The link of tonight lands on its cell four seconds after opening a long notebook, and later again."""
+    notebook = open_study(generate(lang))
+    link = notebook.cell("tonight").locator('li a[href*="cell-id="]').first
+    target = str(link.get_attribute("href")).partition("cell-id=")[2]
+    for _ in range(2):
+        notebook.page.wait_for_timeout(4000)
+        link.click()
+        notebook.wait_in_view(target)
+        notebook.select("welcome")
+
+
+def test_a_far_link_lands_too(generate: Generate, open_study: Open) -> None:
+    """From one end of the notebook to the other, four seconds after opening it."""
+    notebook = open_study(generate("ja"))
+    notebook.page.wait_for_timeout(4000)
+    notebook.select("work")
+    notebook.cell("work").locator('a[href="#cell-id=tool-docker"]').first.click()
+    notebook.wait_in_view("tool-docker")
+
+
+@BOTH
+def test_axe_finds_nothing_serious(lang: str, generate: Generate, open_study: Open) -> None:
+    """Light and dark, everything run: no serious and no critical violation in what is ours."""
+    from axe_playwright_python.sync_playwright import Axe
+
+    notebook = open_study(generate(lang))
+    notebook.run_all()
+    # What is far from the window is not laid out, and what is not laid out is not judged.
+    notebook.page.add_style_tag(content=".jp-Cell { content-visibility: visible !important; }")
+    found = []
+    for theme in ("Light", "Dark"):
+        notebook.theme(theme)
+        for violation in Axe().run(notebook.page, context=OURS).response["violations"]:
+            if violation["impact"] in {"serious", "critical"}:
+                found += [f"{theme}: {violation['id']}: {node['html']}" for node in violation["nodes"]]
+    assert not found, "\n".join(found)
+
+
+@BOTH
+def test_reopened_without_running_the_pictures_are_there(
+    lang: str, lab: Server, generate: Generate, open_study: Open
+) -> None:
+    """No dead widget is seen, every picture is, and the file holds no state of widgets."""
+    study = generate(lang)
+    notebook = open_study(study)
+    notebook.run_all()
+    notebook.save()
+    lab.stop_kernels()
+    notebook = open_study(study)
+    notebook.wait_idle()
+    lists = [cell for cell in notebook.cells() if cell.endswith("-checklist")]
+    assert lists
+    for cell in ("start", *lists):
+        notebook.select(cell)
+        notebook.output(cell).locator(".cu-snap").locator("visible=true").wait_for()
+        assert "Error" not in notebook.cell(cell).inner_text()
+        assert notebook.cell(cell).locator(".cu-list").count() == 0
+    assert "widgets" not in notebook.saved()["metadata"]
+
+
+@pytest.mark.skipif(os.environ.get("CURRICULUM_SCREENSHOT") != "1", reason="CURRICULUM_SCREENSHOT=1 takes the picture")
+def test_the_screenshot_of_the_readme(generate: Generate, open_study: Open) -> None:
+    """The start of a notebook, as the README shows it: where you are, and what to do tonight."""
+    notebook = open_study(generate("ja", learner="佐藤花子"))
+    notebook.wait_idle()
+    notebook.run("start")
+    picture(notebook, SCREENSHOT)
+    assert SCREENSHOT.stat().st_size <= 300_000
+
+
+def picture(notebook: Notebook, path: Path) -> None:
+    """A picture of the notebook, the side bars put away."""
+    notebook.command("application:toggle-left-area")
+    notebook.select("start")
+    path.parent.mkdir(exist_ok=True)
+    notebook.page.screenshot(path=path)
