@@ -23,8 +23,12 @@ class CurriculumEngine:
     """What `papermill --engine curriculum` calls."""
 
     @classmethod
-    def execute_notebook(cls, nb: Any, kernel_name: str, output_path: str | None = None, **_: Any) -> Any:
+    def execute_notebook(
+        cls, nb: Any, kernel_name: str, output_path: str | None = None, input_path: Any = None, **_: Any
+    ) -> Any:
         """Return the composed notebook. Raises a click.ClickException with a sentence for whatever is wrong."""
+        from pathlib import Path
+
         import click
 
         from curriculum.errors import CurriculumError
@@ -33,7 +37,8 @@ class CurriculumEngine:
         parameters = dict(nb.metadata.get("papermill", {}).get("parameters") or {})
         try:
             refuse_worked(output_path)
-            content = compose(nb, parameters)
+            file = Path(input_path).name if isinstance(input_path, str) else "template"
+            content = compose(nb, parameters, file)
         except CurriculumError as error:
             try:
                 lang = find_language(str(parameters.get("lang") or "")) if parameters.get("lang") else system_language()
@@ -52,13 +57,13 @@ class CurriculumEngine:
         return language or "python"
 
 
-def compose(nb: Any, parameters: dict[str, Any]) -> Json:
+def compose(nb: Any, parameters: dict[str, Any], file: str) -> Json:
     """The notebook that a frame or a tool's template gives with these parameters."""
     from curriculum.errors import ContentError, Fault
     from curriculum.source import parse_notebook, parse_yaml
 
     cells = [cell for cell in nb["cells"] if "injected-parameters" not in cell["metadata"].get("tags", [])]
-    book, faults = parse_notebook({"cells": cells, "metadata": nb["metadata"]}, "template")
+    book, faults = parse_notebook({"cells": cells, "metadata": nb["metadata"]}, file)
     if book is None:
         raise ContentError(faults)
     refuse_unknown(book, parameters)

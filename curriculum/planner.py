@@ -236,15 +236,17 @@ def _drop_order(
 ) -> set[str]:
     """Drop `could` before `should` before `must`, late before early, never what a kept tool needs, until `keep` holds."""
     kept = set(tools_in_order)
-    for word in ("could", "should", "must"):
-        changed = True
-        while changed and not keep(kept):
-            changed = False
-            for tool in reversed(tools_in_order):
-                if tool in kept and need(tool) == word and not any(tool in tools[other].needs for other in kept):
-                    kept.discard(tool)
-                    changed = True
-                    break
+    for words in (("could",), ("could", "should"), ("could", "should", "must")):
+        while not keep(kept):
+            free = (
+                tool
+                for tool in reversed(tools_in_order)
+                if tool in kept and need(tool) in words and not any(tool in tools[other].needs for other in kept)
+            )
+            tool = next(free, None)
+            if tool is None:
+                break
+            kept.discard(tool)
     return kept
 
 

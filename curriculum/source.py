@@ -65,8 +65,7 @@ def parse_yaml(text: str, file: str, cell: int | None = None) -> Document:
         faults.append(Fault(file, key, cell, line, params))
 
     def build(node: yaml.Node, path: tuple[str | int, ...]) -> Any:
-        line = line_of(node)
-        lines.setdefault(path, line)
+        line = lines.setdefault(path, line_of(node))
         if id(node) in seen:
             fault("yaml-alias", line)
             return None
@@ -90,7 +89,7 @@ def parse_yaml(text: str, file: str, cell: int | None = None) -> Document:
         if isinstance(node, yaml.SequenceNode):
             return [build(item, (*path, n)) for n, item in enumerate(node.value)]
         value = str(node.value)
-        if isinstance(node, yaml.ScalarNode) and node.style is None:
+        if isinstance(node, yaml.ScalarNode) and not node.style:
             if value == "" or value in {"~", "null", "Null", "NULL"}:
                 return None
             if value.casefold() in _BOOLEAN_WORDS:

@@ -12,10 +12,11 @@ from tests.conftest import REPOSITORY
 
 #: Above the line nothing imports papermill, nbformat or jsonschema: it runs in a learner's kernel.
 ORDER = [
-    "messages", "errors", "source", "cache", "model", "template", "catalog", "request", "planner", "roadmap", "timeline", "personal",
-    "progress", "snapshot", "widget", "study", "ipython",
+    "messages", "errors", "source", "cache", "model", "template", "catalog", "request", "planner", "roadmap", "timeline",
+    "personal", "progress", "snapshot", "widget", "home", "answers", "session", "magic", "study", "ipython",
     "-",
-    "render", "engine", "generate", "translation", "canonical", "lint", "scaffold", "placement", "listing", "ics", "cli", "__main__",
+    "render", "engine", "generate", "translation", "canonical", "lint", "scaffold", "placement", "listing", "ics", "cli",
+    "__main__",
 ]  # fmt: skip
 ABOVE = ORDER[: ORDER.index("-")]
 PACKAGE = REPOSITORY / "curriculum"

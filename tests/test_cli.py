@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import json
 import os
 import subprocess
@@ -170,7 +171,7 @@ def test_a_command_line_that_is_not_understood_ends_with_2(
     capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch, argv: tuple[str, ...]
 ) -> None:
     """Unknown options, commands and choices, and a missing level where nobody can be asked."""
-    monkeypatch.setattr(sys, "stdin", open(os.devnull))  # noqa: PTH123, SIM115
+    monkeypatch.setattr(sys, "stdin", io.StringIO())
     code, _, err = run(capsys, *argv)
     assert code == 2
     assert "--help" in err

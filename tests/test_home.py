@@ -12,7 +12,6 @@ from typing import Any
 import pytest
 
 from curriculum.home import find_home, live_front_end, warnings
-from tests.conftest import REPOSITORY
 
 SETTINGS = {
     "role": "tester",
@@ -130,7 +129,7 @@ def test_places_where_work_would_vanish_are_named(tmp_path: Path, monkeypatch: p
         return [key for key, _ in warnings(find_home(SETTINGS, {}, folder))]
 
     assert keys(tmp_path) == ["warn-temporary"]
-    monkeypatch.setattr(tempfile, "gettempdir", lambda: str(REPOSITORY))
+    monkeypatch.setattr(tempfile, "gettempdir", lambda: str(tmp_path / "elsewhere"))
     assert keys(tmp_path) == []
     assert keys(tmp_path / "gone") == ["warn-read-only"]
     with monkeypatch.context() as patched:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 from curriculum.catalog import Catalog
 from curriculum.model import RESERVED_PORTS, Exercise, Value
 from curriculum.personal import fill, personal_values
@@ -12,7 +14,7 @@ def exercise(**values: Value) -> Exercise:
     template = Catalog(SMALL).template("hammer")
     assert template
     content: Exercise = template.exercises("beginner")[0].content
-    return content.model_copy(update={"values": values})
+    return replace(content, values=values)
 
 
 def test_the_same_name_and_range_give_the_same_value_in_every_exercise() -> None:

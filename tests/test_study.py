@@ -78,10 +78,13 @@ def write_notebook(
 
 
 @pytest.fixture(autouse=True)
-def kernel(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[[str], Page]:
+def kernel(
+    tmp_path: Path, tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.MonkeyPatch
+) -> Callable[[str], Page]:
     """Restart the kernel on the notebook of a language: nothing is shown, nothing is remembered."""
     monkeypatch.setenv("CURRICULUM_CONTENT", str(SMALL))
-    monkeypatch.setattr(tempfile, "gettempdir", lambda: str(REPOSITORY))
+    temporary = str(tmp_path_factory.mktemp("temporary"))
+    monkeypatch.setattr(tempfile, "gettempdir", lambda: temporary)
     monkeypatch.chdir(tmp_path)
 
     def restart(lang: str) -> Page:
