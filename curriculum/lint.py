@@ -87,7 +87,7 @@ def lint_role(path: Path, stem: str, known: Collected) -> Iterator[Fault]:
     yield from _wrong_language(file, strings)
     if role is None:
         return
-    known.roles[role.role] = role
+    known.roles[stem] = role
     if role.role != stem:
         yield Fault(file, "file-name", None, document.line(("role",)), {"name": role.role, "file": path.name})
     declared = [tool.tool for tool in role.tools]
@@ -163,7 +163,7 @@ def lint_template(path: Path, stem: str, catalog: Catalog, known: Collected) -> 
     yield from faults
     if template is None:
         return
-    if canonical(raw, book) != path.read_text(encoding="utf-8-sig"):
+    if canonical(raw, book) != path.read_text(encoding="utf-8"):
         yield Fault(file, "not-canonical", params={"file": path.name})
     front = template.front
     known.templates[front.tool] = template
@@ -510,7 +510,7 @@ def lint_frame(path: Path, catalog: Catalog, known: Collected) -> Iterator[Fault
     if book is None:
         return
     raw = json.loads(path.read_text(encoding="utf-8-sig"))
-    if canonical(raw, book) != path.read_text(encoding="utf-8-sig"):
+    if canonical(raw, book) != path.read_text(encoding="utf-8"):
         yield Fault(file, "not-canonical", params={"file": path.name})
     yield from _cells(book, {"role", "level", "lang", "learner", "start", "hours_per_week"})
     yield from _pairs(book)

@@ -192,8 +192,17 @@ class Example:
 
     needs: tuple[str, ...] = ()
     files: dict[str, str] = field(default_factory=dict)
-    run: str
-    output: str
+    session: Annotated[str, _matching(r"^\$ \S", 20_000)]
+
+    def commands(self) -> list[tuple[str, str]]:
+        """Each command of the session with what it printed."""
+        pairs: list[tuple[str, str]] = []
+        for line in self.session.splitlines():
+            if line.startswith("$ "):
+                pairs.append((line[2:].strip(), ""))
+            else:
+                pairs[-1] = (pairs[-1][0], f"{pairs[-1][1]}{line}\n")
+        return pairs
 
 
 @content
@@ -209,7 +218,7 @@ class Lesson:
     formerly: tuple[Slug, ...] = ()
 
     def readings_for(self, lang: str) -> tuple[Reading, ...]:
-        """The readings in a reader's language; where there are none, those in other languages."""
+        """The readings that hours count: those in the reader's language, else those in others."""
         return tuple(reading for reading in self.readings if reading.lang == lang) or self.readings
 
 

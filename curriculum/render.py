@@ -176,8 +176,7 @@ class Page:
             "page.lesson", title=words(lesson.title, self.lang), time=duration(lesson.minutes, self.lang)
         )
         parts = [f"#### {heading}", prose]
-        readings = lesson.readings_for(self.lang)
-        if readings:
+        if lesson.readings:
             parts.append(
                 "\n".join(
                     [
@@ -191,7 +190,7 @@ class Page:
                                 language=self.say(f"language.{reading.lang}"),
                                 look_for=words(reading.look_for, self.lang),
                             )
-                            for reading in readings
+                            for reading in lesson.readings
                         ),
                     ]
                 )
@@ -214,7 +213,7 @@ class Page:
         exercise: Exercise = section.content
         title = self.say(heading, title=words(exercise.title, self.lang), time=duration(exercise.minutes, self.lang))
         parts = [f"#### {title}", section.prose(self.lang)]
-        if exercise.given:
+        if exercise.given and f"work/{section.name}" not in section.prose(self.lang):
             parts.append(
                 self.say("page.given", folder=f"work/{section.name}", files=[f"`{name}`" for name in exercise.given])
             )
@@ -243,19 +242,21 @@ class Page:
     def practice(self) -> Iterator[Json]:
         pieces = [piece for piece in self.template.front.practice if piece.level == self.level]
         if pieces:
-            lines = [f"- {words(p.text, self.lang)} ({duration(p.minutes, self.lang)})" for p in pieces]
+            lines = [
+                self.say("page.practice-item", text=words(p.text, self.lang), time=duration(p.minutes, self.lang))
+                for p in pieces
+            ]
             source = f"#### {self.say('page.practice', tool=self.title)}\n\n" + "\n".join(lines)
             yield markdown(f"{self.tool}-practice", source)
 
 
 def example(lesson: Lesson) -> str:
-    """A lesson's example: its files, its command, and what the command printed."""
+    """A lesson's example: its files, and the session with its commands and what they printed."""
     assert lesson.example is not None
     parts = []
     for file, text in lesson.example.files.items():
         parts += [f"`{file}`", _fenced(text, _fence_language(file))]
-    commands = "\n".join(f"$ {line}" for line in lesson.example.run.strip().splitlines())
-    parts.append(_fenced(f"{commands}\n{lesson.example.output}", "console"))
+    parts.append(_fenced(lesson.example.session, "console"))
     return "\n\n".join(parts)
 
 

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from curriculum.canonical import canonical
+from curriculum.catalog import FRAME
 from curriculum.errors import OutputError, RequestError
 from curriculum.generate import write_text
 from curriculum.lint import stamps
@@ -132,6 +133,8 @@ _ROLE_LEVEL = """\
 def new_tool(root: Path, slug: str, title: str, today: dt.date) -> Path:
     """Write the template of a new tool into a content folder. Raises OutputError when there is one already."""
     path = root / "templates" / "notebooks" / f"{slug}.ipynb"
+    if slug == FRAME:
+        raise RequestError("bad-slug", value=slug)
     _refuse(path)
     cells = [_raw(_FRONT.format(slug=slug, title=json.dumps(title, ensure_ascii=False), today=today.isoformat()))]
     parameters = 'level = "beginner"\nlang = "en"\nlearner = ""\nid = ""\nvariant = "learner"'

@@ -5,6 +5,7 @@ from __future__ import annotations
 import importlib.util
 import os
 import shutil
+import sys
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
@@ -40,7 +41,8 @@ def found(name: str) -> bool:
         return importlib.util.find_spec(module) is not None
     if name == "docker":
         return shutil.which("docker") is not None and bool(os.environ.get("DOCKER_HOST"))
-    return shutil.which(name) is not None
+    # Programs that pip installs lie beside the interpreter, whether or not its folder is on the PATH.
+    return shutil.which(name, path=f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}") is not None
 
 
 @pytest.fixture

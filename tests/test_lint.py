@@ -100,8 +100,9 @@ def set_source(one: Any, text: str) -> None:
 class Seed:
     """A change that makes a fault: `old` becomes `new` in a file or in one of its cells.
 
-    The fault has this `key`, and stands on the line where `at` is (nowhere, for None) once the change is made. `also`
-    are the keys of faults that come with it.
+    The fault has this `key`, and stands on the line where `at` is (nowhere, for None) once the change is made, in the
+    cell that was changed or, where the section as a whole is at fault, in the cell `there`. `also` are the keys of
+    faults that come with it.
     """
 
     name: str
@@ -113,6 +114,7 @@ class Seed:
     at: str | None = None
     also: tuple[str, ...] = ()
     says: str = ""
+    there: str = ""
 
     def sow(self, pack: Pack) -> tuple[int | None, int | None]:
         """Make the change; the cell and line where the fault is."""
@@ -126,6 +128,8 @@ class Seed:
         number = raw["cells"].index(one) + 1
         changed = self.changed(source(one))
         set_source(one, changed)
+        if self.there:
+            number = raw["cells"].index(cell(raw, self.there)) + 1
         pack.save(self.file, raw)
         return number, self.line(changed)
 
@@ -159,10 +163,10 @@ SEEDS = [
         r"^  ja: テスター\naliases: .*",
         "  ja: &t テスター\naliases: [*t]",
         "yaml-alias",
-        r"\*t",
+        "&t",
         ("yaml-anchor",),
     ),
-    Seed("a tag", TESTER, "", "^  en: Tester", "  en: !word Tester", "yaml-tag", "!word"),
+    Seed("a tag", TESTER, "", "^  en: Tester", "  en: !word Tester", "yaml-tag", "!word", ("missing-translation",)),
     Seed("a key that is a list", TESTER, "", "^overview:", "[a, b]: c\noverview:", "yaml-key", r"^\[a"),
     Seed("broken YAML", TESTER, "", "^  en: Tester", '  en: "Tester', "yaml-syntax"),
     Seed(
@@ -176,14 +180,14 @@ SEEDS = [
     ),
     Seed("a newer role", TESTER, "", "^format: 1", "format: 2", "bad-format", "^format", (), "2"),
     Seed("no Japanese in a role", TESTER, "", "^  ja: テスター\n", "", "missing-translation", "^title", (), "ja"),
-    Seed("English as Japanese in a role", TESTER, "", "^(overview:\n.*)\n  ja: .*", r"\1\n  ja: A tester builds small things", "wrong-language", "^overview"),
+    Seed("English as Japanese in a role", TESTER, "", "^(overview:\n.*)\n  ja: .*", r"\1\n  ja: A tester builds small things and shows that they hold", "wrong-language", "^overview"),
     Seed("a third language in a role", TESTER, "", "^  ja: テスター", "  ja: テスター\n  de: Tester", "bad-language", "^title"),
     Seed("an unknown tool in a role", TESTER, "", r"tools: \[hammer, saw\]", "tools: [hammer, swa]", "dangling-tool", r"\[hammer, swa", (), "saw"),
     Seed("a tool of others that a role does not declare", TESTER, "", r"tools: \[hammer, saw\]", "tools: [hammer, docker]", "undeclared-tool", r"\[hammer, docker", (), "docker"),
     Seed("an unknown need in a role", TESTER, "", r"needs: \[hammer\]", "needs: [hamer]", "dangling-tool", r"needs: \[hamer", (), "hammer"),
     Seed("a tool declared twice", TESTER, "", r"^(  - \{tool: saw, title.*\n)", r"\1\1", "duplicate-tool"),
     Seed("an unknown duty", TESTER, "", r"^    duties: \[nailing\]", "    duties: [nialing]", "unknown-duty", r"\[nialing", (), "nailing"),
-    Seed("a phase twice", TESTER, "", "^  - id: cutting", "  - id: joining", "duplicate-id"),
+    Seed("a phase twice", TESTER, "", "^  - id: cutting", "  - id: joining", "duplicate-id", None, ("duplicate-cell-id",)),
     Seed("an unknown level", TESTER, "", "^  - id: advanced", "  - id: advnaced", "bad-choice", "advnaced", ("missing-key",), "advanced"),
     Seed("months that are words", TESTER, "", "months: {from: 1", "months: {from: one", "bad-number", "from: one"),
     Seed("a word for true", TESTER, "", "ongoing: true", "ongoing: maybe", "bad-boolean", "maybe"),
@@ -207,22 +211,22 @@ SEEDS = [
     Seed("two tools in a circle", HAMMER, "front-matter", r"^needs: \[\]", "needs: [saw]", "cycle", None, (), "hammer → saw → hammer"),
     Seed("the notebook has another name", HAMMER, "front-matter", "^tool: hammer", "tool: hamer", "file-name", None, ("foreign-slug",)),
     # Lessons and checklists
-    Seed("an unknown section", HAMMER, "hammer-nail-lesson", "^lesson: ", "leson: ", "unknown-section", "^leson", ("no-such-lesson", "foreign-slug"), "lesson"),
+    Seed("an unknown section", HAMMER, "hammer-nail-lesson", "^lesson: ", "leson: ", "unknown-section", "^leson", ("no-such-lesson", "empty-hours"), "lesson"),
     Seed("a foreign slug", HAMMER, "hammer-nail-lesson", "^lesson: hammer-nail-lesson", "lesson: nail-lesson", "foreign-slug", "^lesson", ("no-such-lesson", "untested-lesson")),
     Seed("minutes that are a word", HAMMER, "hammer-nail-lesson", "^minutes: 15", "minutes: some", "bad-number", "^minutes"),
     Seed("five readings", HAMMER, "hammer-nail-lesson", r"^(readings:\n)((?:.+\n?)+)", r"\1\2\n\2\n\2\n\2\n\2", "too-many", "^readings"),
-    Seed("an example that is not shown", DOCKER, "docker-containers-ja", "^⟦example⟧\n", "", "example-mark"),
-    Seed("an example that is not there", HAMMER, "hammer-nail-lesson-en", r"\A", "⟦example⟧\n\n", "example-mark", None, ("unknown-value",)),
-    Seed("a lesson without question", HAMMER, "hammer-nail-lesson-ja", "<details>(.|\n)*</details>", "", "no-question"),
+    Seed("an example that is not shown", DOCKER, "docker-containers-ja", "^⟦example⟧\n", "", "example-mark", there="docker-containers"),
+    Seed("an example that is not there", HAMMER, "hammer-nail-lesson-en", r"\A", "⟦example⟧\n\n", "example-mark", None, ("unknown-value",), there="hammer-nail-lesson"),
+    Seed("a lesson without question", HAMMER, "hammer-nail-lesson-ja", "<details>(.|\n)*</details>", "", "no-question", there="hammer-nail-lesson"),
     Seed("a heading", HAMMER, "hammer-nail-lesson-ja", r"\A", "## 金づち\n\n", "heading"),
     Seed("a dead link", HAMMER, "hammer-nail-lesson-en", r"\Z", "\n\n[on](#cell-id=hammer-nail-frist)", "dead-link", None, (), "hammer-nail-first"),
-    Seed("English as Japanese", HAMMER, "hammer-nail-lesson-ja", r"(.|\n)+<details>", "Hold the hammer at the end of the handle.\n\n<details>", "wrong-language", None, ("wrong-language",)),
+    Seed("English as Japanese", HAMMER, "hammer-nail-first-ja", r"\A(.|\n)*", "A friend wants to see it on port ⟦port⟧.", "wrong-language", there="hammer-nail-first-en"),
     Seed("Japanese as English", HAMMER, "hammer-nail-lesson-en", "Hold the hammer", "金づち", "wrong-language"),
     Seed("an item twice", HAMMER, "checklist-beginner", "id: nail-check", "id: nail", "duplicate-id", "^  - id: nail\n    en: Say"),
     Seed("an item of an unknown lesson", HAMMER, "checklist-beginner", "lesson: hammer-nail-lesson", "lesson: hammer-nail-leson", "no-such-lesson", "^  - id: nail$", (), "hammer-nail-lesson"),
     Seed("an item of an unknown exercise", HAMMER, "checklist-beginner", "proven_by: .*", "proven_by: hammer-nail-second", "no-such-exercise", "^  - id: nail$"),
     Seed("an item without lesson", HAMMER, "checklist-beginner", r"\n    lesson: hammer-nail-lesson\n    proven", r"\n    proven", "item-without-lesson", "^  - id: nail$"),
-    Seed("a lesson without item", HAMMER, "checklist-beginner", r"lesson: hammer-nail-lesson((?:.|\n)*)lesson: hammer-nail-lesson", r"lesson: hammer-box-lesson\1lesson: hammer-box-lesson", "untested-lesson"),
+    Seed("a lesson without item", HAMMER, "checklist-beginner", r"lesson: hammer-nail-lesson((?:.|\n)*)lesson: hammer-nail-lesson", r"lesson: hammer-box-lesson\1lesson: hammer-box-lesson", "untested-lesson", there="hammer-nail-lesson"),
     # Exercises
     Seed("an unknown level of an exercise", HAMMER, "hammer-nail-first", "^level: beginner", "level: begginer", "bad-choice", "^level", ("empty-hours",), "beginner"),
     Seed("no hints", HAMMER, "hammer-nail-first", r"^hints:\n(.|\n)*", "", "missing-key", None, ("empty-hours",), "hints"),
@@ -240,20 +244,16 @@ SEEDS = [
     Seed("a given file that is not there", HAMMER, "hammer-nail-first", r"given: \[app.py\]", "given: [ap.py]", "no-given-file", "^given", (), "ap.py"),
     Seed("live without backend", HAMMER, "hammer-nail-first", "^  counted:", "  counted:\n    live: true", "live-without-backend", "^rubric"),
     Seed("a wrong first line", HAMMER, "hammer-nail-first-starter-en", "%%answer hammer-nail-first", "%%answer hammer-nail-frist", "bad-answer-line", r"\A"),
-    Seed("the starter is the solution", HAMMER, "hammer-nail-first-starter-en", "nails: # TODO", "nails: 2", "leaking-solution"),
+    Seed("the starter is the solution", HAMMER, "hammer-nail-first-starter-en", "nails: # TODO", "nails: 2", "leaking-solution", there="hammer-nail-first"),
     Seed("parameters that are code", HAMMER, "parameters", "^level = .*", "level = input()", "bad-parameters"),
     Seed("parameters that are missing", HAMMER, "parameters", "^lang = .*\n", "", "missing-parameters", None, (), "lang"),
     # The frame
     Seed("an unknown name in the frame", STUDY, "welcome-en", r"\{\{ role_title \}\}", "{{ role_titel }}", "jinja", None, _STALE, "role_titel"),
     Seed("broken Jinja2 in the frame", STUDY, "tonight-ja", r"\{% endif %\}", "{% endfi %}", "jinja", "endfi"),
     Seed("an unknown part", STUDY, "part: card", "card", "crad", "unknown-part", r"\A", ("missing-part",)),
-    Seed("no frame", STUDY, "front-matter", "frame: study", "fram: study", "no-frame", None, _STALE),
+    Seed("no frame", STUDY, "front-matter", "frame: study", "fram: study", "no-frame", None, ("missing-translation", *_STALE)),
     Seed("a dead link in the frame", STUDY, "welcome-en", r"\Z", "\n\n[on](#cell-id=tonigth)", "dead-link", None, _STALE, "tonight"),
 ]  # fmt: skip
-
-
-def shared(seed: Seed) -> bool:
-    return not seed.cell or seed.file == STUDY
 
 
 def check_words(fault: Fault) -> None:
@@ -280,7 +280,8 @@ def test_a_seeded_fault_is_found_at_its_place(pack: Pack, seed: Seed) -> None:
     hits = [f for f in found if f.key == seed.key and f.file == seed.file]
     assert hits, [f"{f.place()}: {f.sentence()}" for f in found]
     if seed.cell:
-        assert number in {f.cell for f in hits} or all(f.cell is None for f in hits) and seed.key == "cycle"
+        # A circle has no cell of its own.
+        assert (None if seed.key == "cycle" else number) in {f.cell for f in hits}, [f.place() for f in hits]
     if seed.at:
         assert line in {f.line for f in hits}, [f.place() for f in hits]
     assert any(seed.says in f.sentence("en") and seed.says in f.sentence("ja") for f in hits)
@@ -548,9 +549,10 @@ def test_a_slug_of_another_template_is_taken(pack: Pack) -> None:
     (pack.root / file).write_text("{}", encoding="utf-8")
     pack.save(file, raw)
     taken = [f for f in pack.faults() if f.key == "duplicate-slug" and f.params["name"] == "hammer-nail-first"]
-    assert [f.file for f in taken] == [file]
+    assert len(taken) == 1
     assert taken[0].cell == 1 + raw["cells"].index(cell(raw, "hammer-nail-first"))
-    assert HAMMER in taken[0].sentence("ja")
+    assert {taken[0].file, taken[0].params["first"]} == {HAMMER, file}
+    assert str(taken[0].params["first"]) in taken[0].sentence("ja")
     check_words(taken[0])
 
 
@@ -575,15 +577,14 @@ def test_a_pack_may_build_on_our_tools(tmp_path: Path) -> None:
 
 def test_all_faults_are_told_at_once(pack: Pack) -> None:
     """Five faults in three files: five, in the order of their places."""
-    names = [
-        "unknown key",
+    names = {
         "an unknown duty",
         "no hints",
         "a heading",
         "an unknown value in a starter",
         "an unknown name in the frame",
-    ]
-    seeds = [seed for seed in SEEDS if seed.name in set(names) - {"unknown key"}]
+    }
+    seeds = [seed for seed in SEEDS if seed.name in names]
     assert len(seeds) == 5
     pack.path(STUDY)
     before = pack.faults()

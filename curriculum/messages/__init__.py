@@ -7,10 +7,16 @@ language is new files with the same keys.
 from __future__ import annotations
 
 import functools
+import re
 from importlib import resources
 
 #: The languages that the program itself speaks, in the order in which it offers them.
 LANGUAGES = ("ja", "en")
+
+
+_WIDE = "\u3000-\u30ff\u4e00-\u9fff\uff00-\uffef"
+#: Japanese puts a blank beside Latin letters only; what fills a sentence may be either.
+_BETWEEN = re.compile(f"(?<=[{_WIDE}]) (?=[{_WIDE}])")
 
 
 @functools.cache
@@ -42,4 +48,5 @@ def say(lang: str, key: str, /, **params: object) -> str:
         name: comma.join(map(str, value)) if isinstance(value, list | tuple | set | frozenset) else value
         for name, value in params.items()
     }
-    return table[key].format(**filled)
+    text = table[key].format(**filled)
+    return _BETWEEN.sub("", text) if lang == "ja" else text
