@@ -663,7 +663,9 @@ def lint(lang: str, content: str | None, as_json: bool) -> int:
     from curriculum.request import find_language, system_language
 
     lang = find_language(lang) if lang else system_language()
-    catalog = _catalog(content)
+    from curriculum.catalog import Catalog
+
+    catalog = Catalog(content)
     faults = linter.lint(catalog, [catalog.packs[-1].name] if content else None)
     if as_json:
         _print_json(
@@ -706,8 +708,8 @@ def _rewrite(path: Path, stamps: dict[str, str] | None = None) -> bool:
     book, faults = load_notebook(path, path.name)
     if book is None:
         raise ContentError(faults)
-    before = path.read_text(encoding="utf-8-sig")
-    raw = json.loads(before)
+    before = path.read_text(encoding="utf-8")
+    raw = json.loads(before.removeprefix("\ufeff"))
     if stamps is not None:
         ours = raw["metadata"].setdefault("curriculum", {})
         ours["translations"] = stamps
@@ -746,8 +748,8 @@ def fmt(files: tuple[str, ...], check: bool, lang: str, content: str | None) -> 
             book, faults = load_notebook(path, path.name)
             if book is None:
                 raise ContentError(faults)
-            text = path.read_text(encoding="utf-8-sig")
-            differs = canonical(json.loads(text), book) != text
+            text = path.read_text(encoding="utf-8")
+            differs = canonical(json.loads(text.removeprefix("\ufeff")), book) != text
         else:
             differs = _rewrite(path)
         if differs:

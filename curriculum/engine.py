@@ -77,9 +77,13 @@ def compose(nb: Any, parameters: dict[str, Any], file: str) -> Json:
 
 def compose_study(frame: Notebook, parameters: dict[str, Any]) -> Json:
     from curriculum.catalog import catalog_at
+    from curriculum.errors import RequestError
 
     parameters = dict(parameters)
-    catalog = catalog_at(parameters.pop("content", "") or None)
+    content = parameters.pop("content", "")
+    if not isinstance(content, str):
+        raise RequestError("name-not-text", value=str(content), option="content")
+    catalog = catalog_at(content or None)
     parameters = {**_defaults(frame), **parameters}
     parameters.pop("content", None)
     return book(catalog, frame, parameters).notebook()
@@ -103,14 +107,14 @@ def compose_tool(notebook: Notebook, parameters: dict[str, Any]) -> Json:
     from curriculum.errors import ContentError, RequestError, near
     from curriculum.model import LEVELS
     from curriculum.render import render_tool
-    from curriculum.request import _LEVEL_WORDS, clean_id, clean_name, find_language, fold, system_language
+    from curriculum.request import LEVEL_WORDS, choice, clean_id, clean_name, find_language, fold, system_language
     from curriculum.template import Tool, parse_template
 
     template, faults = parse_template(notebook)
     if template is None:
         raise ContentError(faults)
     values = {**_defaults(notebook), **parameters}
-    names = {fold(name): slug for slug in LEVELS for name in (slug, *_LEVEL_WORDS[slug])}
+    names = {fold(name): slug for slug in LEVELS for name in (slug, *LEVEL_WORDS[slug])}
     level = names.get(fold(str(values["level"])))
     if level is None:
         raise RequestError(
@@ -128,7 +132,7 @@ def compose_tool(notebook: Notebook, parameters: dict[str, Any]) -> Json:
         study=study,
         learner=learner,
         id=learner_id,
-        variant=str(values["variant"]),
+        variant=choice("unknown-variant", str(values["variant"]), ("learner", "instructor")),
         made_with=catalog_at(None).made_with,
     )
 

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import re
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -37,21 +38,54 @@ class Collected:
 
 
 def lint(catalog: Catalog, packs: Iterable[str] | None = None) -> list[Fault]:
-    """All faults of all packs, sorted by place."""
+    """All faults of the packs named (of all, without names), sorted by place.
+
+    What the other packs hold counts too: their tools may be built on, and their slugs are taken.
+    """
     known = Collected()
     faults: list[Fault] = []
+    asked: set[str] = set()
     for pack in catalog.packs:
-        if packs is not None and pack.name not in packs:
-            continue
+        told = packs is None or pack.name in packs
         for stem, path in pack.files("roles", ".yaml").items():
-            faults += lint_role(path, stem, known)
+            if not told:
+                _learn_role(catalog, stem, path, known)
+            else:
+                asked.add(f"roles/{path.name}")
+                faults += lint_role(path, stem, known)
         for stem, path in pack.files("templates/notebooks", ".ipynb").items():
-            if stem != FRAME:
+            if stem == FRAME:
+                continue
+            if not told:
+                _learn_template(catalog, stem, path, known)
+            else:
+                asked.add(f"templates/notebooks/{path.name}")
                 faults += lint_template(path, stem, catalog, known)
-    faults += _across(catalog, known)
-    frame = catalog.frame_file
-    faults += lint_frame(frame, catalog, known)
+    faults += [fault for fault in _across(catalog, known) if fault.file in asked]
+    faults += lint_frame(
+        catalog.frame_file,
+        catalog,
+        sorted(known.roles.values(), key=lambda role: f"roles/{role.role}.yaml" not in asked),
+    )
     return sorted(set_aside_repeats(faults), key=lambda f: (f.file, f.cell or 0, f.line or 0, f.key))
+
+
+def _learn_role(catalog: Catalog, stem: str, path: Path, known: Collected) -> None:
+    """What a pack that nobody asked about declares; its faults are its author's."""
+    if catalog.role_files.get(stem) == path:
+        with contextlib.suppress(CurriculumError):
+            known.roles[stem] = catalog.role(stem)
+
+
+def _learn_template(catalog: Catalog, stem: str, path: Path, known: Collected) -> None:
+    if catalog.template_files.get(stem) == path:
+        with contextlib.suppress(CurriculumError):
+            template = catalog.template(stem)
+            assert template is not None
+            known.templates[stem] = template
+            for section in template.sections:
+                if section.kind != "checklist":
+                    known.slugs.setdefault(section.name, []).append((template.file, section.cell))
 
 
 def set_aside_repeats(faults: list[Fault]) -> list[Fault]:
@@ -177,6 +211,9 @@ def lint_template(path: Path, stem: str, catalog: Catalog, known: Collected) -> 
         strings += of_section(section)
         if section.checked[0] is not None:
             yield from _section(section, front.tool, catalog, known)
+        if section.kind == "exercise":
+            raw_values = section.document.value.get("values") if isinstance(section.document.value, dict) else None
+            yield from _marks(section, set(raw_values) if isinstance(raw_values, dict) else set())
         yield from _blocks(section)
     yield from _missing(file, strings)
     yield from _wrong_language(file, strings)
@@ -280,7 +317,6 @@ def _exercise(section: Section, exercise: Exercise, catalog: Catalog) -> Iterato
     for name, value in exercise.values.items():
         if name == "port" and (int(value.default) if value.default.isdecimal() else 0) in RESERVED_PORTS:
             yield Fault(file, "reserved-port", cell, line(("values", name)), {"value": value.default})
-    yield from _marks(section, set(exercise.values))
     yield from _leaks(section)
 
 
@@ -502,7 +538,7 @@ def _links(file: str, cell: int | None, source: str, targets: set[str]) -> Itera
 # --- the frame -------------------------------------------------------------------------------------------------------
 
 
-def lint_frame(path: Path, catalog: Catalog, known: Collected) -> Iterator[Fault]:
+def lint_frame(path: Path, catalog: Catalog, roles: Iterable[Role]) -> Iterator[Fault]:
     """The frame: its cells, its languages, and a study rendered with it for every role, level and language."""
     file = f"templates/notebooks/{path.name}"
     book, faults = load_notebook(path, file)
@@ -514,15 +550,19 @@ def lint_frame(path: Path, catalog: Catalog, known: Collected) -> Iterator[Fault
         yield Fault(file, "not-canonical", params={"file": path.name})
     yield from _cells(book, {"role", "level", "lang", "learner", "start", "hours_per_week"})
     yield from _pairs(book)
-    for role in known.roles.values():
+    for role in roles:
         try:
-            yield from _rendered(book, role, catalog)
+            faults = tuple(_rendered(book, role, catalog))
         except ContentError as error:
-            yield from error.faults
-            return
+            faults = tuple(fault for fault in error.faults if fault.file == file)
+            if not faults:
+                # A template that cannot be read is told of where it is at fault: another role may show the frame's.
+                continue
         except CurriculumError:
-            # A role that cannot be planned is told of where the role is at fault.
             continue
+        yield from faults
+        if faults:
+            return
 
 
 def _pairs(book: Notebook) -> Iterator[Fault]:
@@ -546,7 +586,11 @@ def _rendered(book: Notebook, role: Role, catalog: Catalog) -> Iterator[Fault]:
                     yield Fault(book.file, "duplicate-cell-id", None, None, {"name": slug})
             for cell in cells:
                 if cell["cell_type"] == "markdown":
-                    yield from _links(book.file, None, "".join(cell["source"]), set(ids))
+                    for fault in _links(book.file, None, "".join(cell["source"]), set(ids)):
+                        # Where the frame writes the target out, that is the cell to mend.
+                        target = str(fault.params["name"])
+                        source = next((c.number for c in book.cells if target in c.source), None)
+                        yield replace(fault, cell=source)
 
 
 def stamps(path: Path) -> Mapping[str, str]:

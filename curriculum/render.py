@@ -10,7 +10,7 @@ import hashlib
 import json
 import re
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property, lru_cache
 from types import SimpleNamespace
 from typing import Any
@@ -364,6 +364,7 @@ class Book:
     roadmap: Roadmap
     frame: Frame
     made_with: str
+    split: bool = False
 
     @property
     def request(self) -> Request:
@@ -376,7 +377,7 @@ class Book:
     @cached_property
     def parts(self) -> tuple[str, ...]:
         """The notebooks of the study: `""` alone, or the map `""` and one part for each phase that has steps."""
-        if self.request.single or len(self._whole) <= MOST_CELLS:
+        if not self.split and (self.request.single or len(self._whole) <= MOST_CELLS):
             return ("",)
         return ("", *(f"phase-{phase.number}" for phase in self.roadmap.plan.phases if phase.steps))
 
@@ -385,6 +386,8 @@ class Book:
         part = self.request.part
         if part not in self.parts:
             raise RequestError("unknown-part", value=part, choices=[name for name in self.parts if name] or ["–"])
+        if len(self.parts) > 1 and not self.split:
+            return replace(self, split=True).notebook()
         if len(self.parts) == 1:
             cells = self._whole
         elif part == "":
@@ -484,26 +487,24 @@ class Book:
             rows,
             self.lang,
             uid=uid(self.request.study, cell_id),
-            next=self._next(),
+            next=(first.title, first.link) if (first := self._first_work) else None,
         )
 
-    def _next(self) -> tuple[str, str] | None:
-        first = self._first_work()
-        return (first["title"], first["id"]) if first else None
-
-    def _first_work(self) -> dict[str, str] | None:
+    @cached_property
+    def _first_work(self) -> SimpleNamespace | None:
         """The first thing in the plan that can be done in the notebook."""
-        for step in self.roadmap.plan.steps:
-            template = self.roadmap.tools[step.tool].template
-            sections = (*template.lessons(step.level), *template.exercises(step.level)) if template else ()
-            if sections:
-                content = sections[0].content
-                return {
-                    "id": sections[0].name,
-                    "title": words(content.title, self.lang),
-                    "time": duration(content.minutes, self.lang),
-                    "tool": self.roadmap.title(step.tool),
-                }
+        for phase in self.roadmap.plan.phases:
+            for step in phase.steps:
+                template = self.roadmap.tools[step.tool].template
+                sections = (*template.lessons(step.level), *template.exercises(step.level)) if template else ()
+                if sections:
+                    content = sections[0].content
+                    return SimpleNamespace(
+                        link=self._link(phase.number, sections[0].name),
+                        title=words(content.title, self.lang),
+                        time=duration(content.minutes, self.lang),
+                        tool=self.roadmap.title(step.tool),
+                    )
         return None
 
     @cached_property
@@ -534,7 +535,7 @@ class Book:
             "all_phases": phases,
             "first_phase": next(phase for phase in phases if phase.steps),
             "first_step": self._step_view(steps[0]),
-            "first_work": self._first_work(),
+            "first_work": self._first_work,
             "two_weeks": [self._step_view(step) for step in two_weeks],
             "skips": skips,
             "pauses": [span(first, last, lang) for first, last in self.request.pauses],
@@ -556,6 +557,12 @@ class Book:
         title = self.roadmap.title(slug)
         return f"[{title}]({self._links[slug]})" if slug in self._links else title
 
+    def _link(self, phase: int, cell_id: str) -> str:
+        """The address of a cell of a phase: in this notebook, or in the part that holds it."""
+        part = f"phase-{phase}"
+        file = part_file(self.lang, part) if self.split and self.request.part != part else ""
+        return f"{file}#cell-id={cell_id}"
+
     @cached_property
     def _links(self) -> dict[str, str]:
         """Where each step of the plan is told of; tools without template share a cell."""
@@ -563,7 +570,7 @@ class Book:
         for phase in self.roadmap.plan.phases:
             for group in _groups(phase.steps, self.roadmap.tools):
                 part = "tool" if self.roadmap.tools[group[0].tool].template else "card"
-                links |= {step.tool: f"#cell-id={part}-{group[0].tool}" for step in group}
+                links |= {step.tool: self._link(phase.number, f"{part}-{group[0].tool}") for step in group}
         return links
 
     def _phase_view(self, phase: PhasePlan) -> SimpleNamespace:

@@ -23,7 +23,7 @@ LEAST_HOURS, MOST_HOURS = 0.5, 80.0
 LONGEST_NAME = 120
 
 _LANGUAGE_WORDS = {"ja": ("japanese", "日本語", "jpn", "jp"), "en": ("english", "英語", "eng")}
-_LEVEL_WORDS = {
+LEVEL_WORDS = {
     "beginner": ("初級", "初心者", "初級者", "junior", "basic"),
     "intermediate": ("中級", "中級者"),
     "advanced": ("上級", "上級者", "senior", "expert"),
@@ -56,6 +56,9 @@ def resolve(
     today: dt.date | None = None,
 ) -> Request:
     """Turn words into a `Request`. Raises RequestError for the first value that cannot be used."""
+    for option, word in (("role", role), ("level", level), ("lang", lang), ("variant", variant), ("part", part)):
+        if not isinstance(word, str):
+            raise RequestError("name-not-text", value=shown(str(word)), option=option)
     the_role = catalog.role(find_role(catalog, role))
     the_start = parse_date(start, "start") or next_monday(today or dt.date.today())
     the_deadline = parse_date(deadline, "deadline")
@@ -75,11 +78,11 @@ def resolve(
         known=find_tools(known, names),
         deadline=the_deadline,
         pauses=tuple(sorted(parse_pause(text) for text in _split(pause))),
-        phases=find_phases(the_role, [str(phase)] if isinstance(phase, int) else _split(phase)),
+        phases=find_phases(the_role, _split(phase)),
         only=find_tools(only, names),
         fit=flag(fit, "fit"),
         single=flag(single, "single"),
-        variant=_choice("unknown-variant", variant, ("learner", "instructor")),
+        variant=choice("unknown-variant", variant, ("learner", "instructor")),
         part=part,
     )
 
@@ -124,12 +127,12 @@ def fold(text: str) -> str:
     return re.sub(r"[\s_\-・]+", "", unicodedata.normalize("NFKC", text)).casefold()
 
 
-def _split(value: Words) -> list[str]:
-    texts = [value] if isinstance(value, str) else [str(item) for item in value]
+def _split(value: Words | int | float) -> list[str]:
+    texts = [str(item) for item in value] if isinstance(value, list | tuple | set | frozenset) else [str(value)]
     return [part.strip() for text in texts for part in re.split(r"[,、，]", text) if part.strip()]
 
 
-def _choice(key: str, value: str, choices: Iterable[str]) -> str:
+def choice(key: str, value: str, choices: Iterable[str]) -> str:
     choices = list(choices)
     if value not in choices:
         raise RequestError(key, value=value, choices=choices, near=near(value, choices))
@@ -151,10 +154,10 @@ def find_role(catalog: Catalog, word: str) -> str:
 def find_level(role: Role, word: str) -> str:
     """A level by slug or by its title or common name, in any language."""
     levels: list[str] = [level.id for level in role.levels]
-    names = {name: slug for slug in LEVELS for name in (slug, *_LEVEL_WORDS[slug])}
+    names = {name: slug for slug in LEVELS for name in (slug, *LEVEL_WORDS[slug])}
     names |= {title: level.id for level in role.levels for title in level.title.values()}
     found = _named(word, names, "unknown-level", levels)
-    return _choice("unknown-level", found, levels)
+    return choice("unknown-level", found, levels)
 
 
 def find_language(word: str) -> str:

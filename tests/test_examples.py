@@ -32,7 +32,10 @@ def examples() -> list[tuple[str, Lesson]]:
 def as_pattern(recorded: str) -> re.Pattern[str]:
     """`…` alone on a line stands for any lines, within a line for any text; blanks at line ends do not count."""
     lines = [line.rstrip() for line in recorded.strip().splitlines()]
-    parts = [r"(?:[^\n]*\n)*" if line == "…" else "[^\n]*".join(map(re.escape, line.split("…"))) + r"[ \t]*\n" for line in lines]
+    parts = [
+        r"(?:[^\n]*\n)*" if line == "…" else "[^\n]*".join(map(re.escape, line.split("…"))) + r"[ \t]*\n"
+        for line in lines
+    ]
     return re.compile("".join(parts) + r"\s*")
 
 
@@ -41,9 +44,22 @@ def run(command: str, folder: Path) -> str:
     words = shlex.split(command)
     if words[0] in {"python", "python3"}:
         words[0] = sys.executable
-    quiet = {"MLFLOW_DISABLE_TELEMETRY": "true", "GIT_PYTHON_REFRESH": "quiet", "PYTHONIOENCODING": "utf-8", "PYTHONUTF8": "1", "DOCKER_BUILDKIT": "0"}
+    quiet = {
+        "MLFLOW_DISABLE_TELEMETRY": "true",
+        "GIT_PYTHON_REFRESH": "quiet",
+        "PYTHONIOENCODING": "utf-8",
+        "PYTHONUTF8": "1",
+        "DOCKER_BUILDKIT": "0",
+    }
     path = f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}"
-    result = subprocess.run(words, cwd=folder, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, timeout=180, env={**os.environ, **quiet, "PATH": path})
+    result = subprocess.run(
+        words,
+        cwd=folder,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        timeout=180,
+        env={**os.environ, **quiet, "PATH": path},
+    )
     return result.stdout.decode("utf-8")
 
 
@@ -58,7 +74,9 @@ def test_the_pattern_of_a_recorded_output_is_strict_where_nothing_was_left_out()
 
 @pytest.mark.backend
 @pytest.mark.parametrize(("name", "lesson"), examples(), ids=[name for name, _ in examples()])
-def test_an_example_prints_what_was_recorded(name: str, lesson: Lesson, tmp_path: Path, need: Callable[[str], None]) -> None:
+def test_an_example_prints_what_was_recorded(
+    name: str, lesson: Lesson, tmp_path: Path, need: Callable[[str], None]
+) -> None:
     """Readers without the backend see what readers with it would."""
     assert lesson.example is not None
     for program in lesson.example.needs:
@@ -70,4 +88,9 @@ def test_an_example_prints_what_was_recorded(name: str, lesson: Lesson, tmp_path
     for command, recorded in lesson.example.commands():
         printed = run(command, tmp_path)
         same = as_pattern(recorded).fullmatch(printed.strip() + "\n")
-        assert same, "\n".join([f"$ {command}", *difflib.unified_diff(recorded.splitlines(), printed.splitlines(), "recorded", "printed", lineterm="")])
+        assert same, "\n".join(
+            [
+                f"$ {command}",
+                *difflib.unified_diff(recorded.splitlines(), printed.splitlines(), "recorded", "printed", lineterm=""),
+            ]
+        )

@@ -592,7 +592,9 @@ def test_all_faults_are_told_at_once(pack: Pack) -> None:
         seed.sow(pack)
     found = new(pack.faults(), before)
     assert {(seed.file, seed.key) for seed in seeds} <= {(f.file, f.key) for f in found}
-    assert [(f.file, f.cell or 0, f.line or 0) for f in found] == sorted((f.file, f.cell or 0, f.line or 0) for f in found)
+    assert [(f.file, f.cell or 0, f.line or 0) for f in found] == sorted(
+        (f.file, f.cell or 0, f.line or 0) for f in found
+    )
 
 
 # --- our own content -------------------------------------------------------------------------------------------------

@@ -48,7 +48,9 @@ def test_every_key_that_the_code_names_exists() -> None:
 def test_japanese_sentences_keep_a_space_around_latin_words() -> None:
     """The project's typography: 「Docker を」, not 「Dockerを」."""
     for key, text in table("ja").items():
-        assert key in FREE or not re.search(r"[A-Za-z0-9][぀-ヿ一-鿿]|[぀-ヿ一-鿿][A-Za-z0-9]", re.sub(r"\{\w+\}|`[^`]*`", "", text)), (
+        assert key in FREE or not re.search(
+            r"[A-Za-z0-9][぀-ヿ一-鿿]|[぀-ヿ一-鿿][A-Za-z0-9]", re.sub(r"\{\w+\}|`[^`]*`", "", text)
+        ), (
             key,
             text,
         )

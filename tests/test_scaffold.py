@@ -99,7 +99,7 @@ def test_a_new_tool_can_be_studied(capsys: pytest.CaptureFixture[str], tmp_path:
 def test_nothing_is_overwritten(capsys: pytest.CaptureFixture[str], tmp_path: Path, what: str) -> None:
     """The second time it says so; the file is as it was."""
     run(capsys, "new", what, "thing", "--content", str(tmp_path), "--lang", "en")
-    (path,) = [path for path in tmp_path.rglob("thing.*")]
+    (path,) = tmp_path.rglob("thing.*")
     path.write_text("mine", encoding="utf-8")
     code, _, err = run(capsys, "new", what, "Thing", "--content", str(tmp_path), "--lang", "en")
     assert code == 1

@@ -13,7 +13,7 @@ import curriculum
 from tests.browser.lab import PATIENCE, Notebook, Server, open_notebook, serving
 
 if TYPE_CHECKING:
-    from playwright.sync_api import Browser, Page
+    from playwright.sync_api import BrowserContext, Page
 
 _FLAGS = (
     "--no-sandbox",
@@ -36,12 +36,14 @@ def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
 
 
 @pytest.fixture(scope="session")
-def browser() -> Iterator[Browser]:
+def browser() -> Iterator[BrowserContext]:
     from playwright.sync_api import sync_playwright
 
     with sync_playwright() as playwright:
         running = playwright.chromium.launch(executable_path=shutil.which("chromium"), args=list(_FLAGS))
-        yield running
+        context = running.new_context(viewport={"width": 1280, "height": 900}, locale="ja-JP")
+        context.set_default_timeout(PATIENCE)
+        yield context
         running.close()
 
 
@@ -53,12 +55,11 @@ def machine(need: Callable[[str], None]) -> None:
 
 @pytest.fixture
 def page(machine: None, request: pytest.FixtureRequest) -> Iterator[Page]:
-    """A page without a past. The browser starts with the first test that may run."""
-    running: Browser = request.getfixturevalue("browser")
-    context = running.new_context(viewport={"width": 1280, "height": 900}, locale="ja-JP")
-    context.set_default_timeout(PATIENCE)
-    yield context.new_page()
-    context.close()
+    """A page of its own. The browser starts with the first test that may run."""
+    running: BrowserContext = request.getfixturevalue("browser")
+    blank = running.new_page()
+    yield blank
+    blank.close()
 
 
 @pytest.fixture

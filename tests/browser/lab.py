@@ -107,20 +107,29 @@ class Notebook:
 
     def command(self, name: str, **arguments: Any) -> None:
         """Run a command of JupyterLab and wait until it is done."""
-        self.page.evaluate("([name, args]) => jupyterapp.commands.execute(name, args)", [name, arguments])
+        self.page.evaluate(
+            """([name, args, patience]) => Promise.race([
+                jupyterapp.commands.execute(name, args).then(() => null),
+                new Promise((_, fail) => setTimeout(() => fail(new Error(`${name} does not end`)), patience)),
+            ])""",
+            [name, arguments, RUN_PATIENCE],
+        )
 
     def run_all(self) -> None:
+        self.wait_idle()
         self.command("notebook:run-all-cells")
         self.wait_idle()
 
     def run(self, cell: str) -> None:
         """Run one cell and nothing else."""
+        self.wait_idle()
         self.select(cell)
         self.command("notebook:run-cell")
         self.wait_idle()
 
     def type_answer(self, cell: str, text: str) -> None:
         """Write over a cell's text and press Shift+Enter, as a learner does."""
+        self.wait_idle()
         self.cell(cell).locator(".cm-content").click()
         self.page.keyboard.press("Control+A")
         self.page.keyboard.insert_text(text)
@@ -146,7 +155,7 @@ class Notebook:
         """Change to the theme `Light` or `Dark`."""
         self.command("apputils:change-theme", theme=f"JupyterLab {name}")
         light = "true" if name == "Light" else "false"
-        self.page.wait_for_selector(f'body[data-jp-theme-light="{light}"]')
+        self.page.wait_for_selector(f'body[data-jp-theme-light="{light}"]', state="attached")
 
     # --- waiting ---
 
@@ -196,11 +205,14 @@ class Notebook:
     def output(self, cell: str) -> Locator:
         return self.cell(cell).locator(".jp-OutputArea-output")
 
+    def seen(self, cell: str) -> str:
+        """What can be read in a cell and its output. What is far from the window is not laid out, so it comes into sight."""
+        self.select(cell)
+        return self.cell(cell).inner_text()
+
     def source(self, cell: str) -> str:
         """The text of a cell, as the page holds it."""
-        text = self.page.evaluate(
-            f"n => {_NOTEBOOK}.widgets[n].model.sharedModel.getSource()", self.index(cell)
-        )
+        text = self.page.evaluate(f"n => {_NOTEBOOK}.widgets[n].model.sharedModel.getSource()", self.index(cell))
         return str(text)
 
     def saved(self) -> dict[str, Any]:
