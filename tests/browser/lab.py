@@ -208,7 +208,8 @@ class Notebook:
     def seen(self, cell: str) -> str:
         """What can be read in a cell and its output. What is far from the window is not laid out, so it comes into sight."""
         self.select(cell)
-        return self.cell(cell).inner_text()
+        text = self.page.wait_for_function(f"n => {_NOTEBOOK}.widgets[n].node.innerText.trim()", arg=self.index(cell))
+        return str(text.json_value())
 
     def source(self, cell: str) -> str:
         """The text of a cell, as the page holds it."""
