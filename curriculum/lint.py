@@ -332,7 +332,7 @@ def _marks(section: Section, known: set[str]) -> Iterator[Fault]:
                     "unknown-value",
                     cell,
                     None,
-                    {"name": name, "near": near(name, known), "choices": sorted(known)},
+                    {"name": name, "near": near(name, known), "choices": sorted(known) or ["–"]},
                 )
 
 

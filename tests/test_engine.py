@@ -16,6 +16,8 @@ from typing import Any
 
 import click
 import pytest
+from click.testing import CliRunner
+from papermill.cli import papermill as papermill_command
 
 from curriculum import render
 from curriculum.generate import generate
@@ -153,16 +155,27 @@ REFUSALS = [
 ]
 
 
+@pytest.mark.filterwarnings("ignore")
 @pytest.mark.parametrize(("change", "expected"), REFUSALS, ids=[" ".join(change) for change, _ in REFUSALS])
 def test_what_papermill_lets_pass_is_refused(tmp_path: Path, change: tuple[str, str, str], expected: str) -> None:
     """Exit code 1, one sentence, no traceback, no file."""
     arguments = [x for name, value in {**BASE, "lang": "en"}.items() for x in ("-p", name, value)]
-    result = command(FRAME, tmp_path / "out.ipynb", *arguments, *change)
-    assert result.returncode == 1
-    assert "Traceback" not in result.stderr + result.stdout
+    argv = [str(FRAME), str(tmp_path / "out.ipynb"), *arguments, *change]
+    result = CliRunner().invoke(papermill_command, ["--engine", "curriculum", "--no-progress-bar", *argv])
+    assert result.exit_code == 1
+    assert isinstance(result.exception, SystemExit)
     sentences = [line for line in result.stderr.splitlines() if line.startswith("Error")]
     assert len(sentences) == 1
     assert expected in sentences[0]
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_the_command_says_no_traceback_to_anyone(tmp_path: Path) -> None:
+    """A refusal, as a process of its own."""
+    result = command(FRAME, tmp_path / "out.ipynb", "-p", "levle", "beginner", "-p", "lang", "en")
+    assert result.returncode == 1
+    assert "Traceback" not in result.stderr + result.stdout
+    assert "Did you mean “level”?" in result.stderr
     assert list(tmp_path.iterdir()) == []
 
 
@@ -294,12 +307,6 @@ def added(path: Path) -> None:
 def executed(path: Path) -> None:
     raw = read(path)
     next(cell for cell in raw["cells"] if cell["cell_type"] == "code")["execution_count"] = 1
-    path.write_text(json.dumps(raw), encoding="utf-8")
-
-
-def removed(path: Path) -> None:
-    raw = read(path)
-    raw["cells"] = [cell for cell in raw["cells"] if "%%answer" not in "".join(cell["source"])]
     path.write_text(json.dumps(raw), encoding="utf-8")
 
 

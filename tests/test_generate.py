@@ -10,6 +10,7 @@ import re
 import socket
 import subprocess
 import sys
+from collections.abc import Iterator
 from functools import cache
 from pathlib import Path
 from typing import Any
@@ -19,7 +20,7 @@ import pytest
 from curriculum.catalog import Catalog, catalog_at
 from curriculum.engine import book as compose_book
 from curriculum.generate import compose, exercises, generate, roadmap
-from curriculum.model import LEVELS, words
+from curriculum.model import ANY, LEVELS, words
 from curriculum.request import resolve
 from curriculum.source import load_notebook
 from tests.conftest import REPOSITORY, SMALL
@@ -308,17 +309,18 @@ def test_an_instructors_copy_has_solutions_notes_and_hints(level: str, lang: str
 
 _JAPANESE = re.compile(r"[぀-ヿ㐀-鿿々〆ー]")
 _FENCED = re.compile(r"^(`{3,}|~{3,})[^\n]*\n.*?^\1[^\n]*$", re.MULTILINE | re.DOTALL)
+#: Code, addresses, and titles of English pages in Japanese quotation marks.
 _NOT_PROSE = re.compile(
-    r"`+[^`\n]*`+|\]\([^)\s]*\)|https?://\S+|<[^>]+>|&#?\w+;|#cell-id=\S+|[\w.+-]*/[\w./+-]+|\w+(?:[-_.]\w+)+"
+    r"「[^」\n぀-ヿ㐀-鿿]*」|`+[^`\n]*`+|\]\([^)\s]*\)|https?://\S+|<[^>]+>|&#?\w+;|#cell-id=\S+|[\w.+-]*/[\w./+-]+|\w+(?:[-_.]\w+)+"
 )
 _WORD = re.compile(r"[A-Za-z][A-Za-z']*")
 
 
 def names() -> frozenset[str]:
-    """Words of proper names: tools, their makers, positions. A list of names is no sentence."""
+    """Words of products' names, which are the same in every language. A list of names is no sentence."""
     catalog = catalog_at(None)
-    role = catalog.role("mlops-engineer")
-    titles = [words(tool.title, "en") for tool in catalog.tools(role).values()]
+    tools = catalog.tools(catalog.role("mlops-engineer")).values()
+    titles = [tool.title[ANY] for tool in tools if ANY in tool.title]
     return frozenset(word.casefold() for title in titles for word in _WORD.findall(title))
 
 
@@ -335,7 +337,34 @@ def english_sentences(text: str) -> list[str]:
     return found
 
 
-_GRAMMAR = frozenset(["a", "an", "the", "is", "are", "was", "of", "to", "in", "on", "for", "with", "and", "or", "that", "this", "it", "you", "your", "not", "by", "from", "as", "at"])
+_GRAMMAR = frozenset(
+    [
+        "a",
+        "an",
+        "the",
+        "is",
+        "are",
+        "was",
+        "of",
+        "to",
+        "in",
+        "on",
+        "for",
+        "with",
+        "and",
+        "or",
+        "that",
+        "this",
+        "it",
+        "you",
+        "your",
+        "not",
+        "by",
+        "from",
+        "as",
+        "at",
+    ]
+)
 
 
 def comments(code: str) -> str:
@@ -358,6 +387,8 @@ def test_the_detector_knows_a_sentence() -> None:
     assert english_sentences("# nothing is installed when you come to the last stage".lstrip("# "))
     assert not english_sentences("Docker、Kubernetes、Apache Airflow、Weights & Biases、GitHub Actions、GitLab CI")
     assert not english_sentences("`docker run -d --name a the image for you and me` を実行します")
+    assert not english_sentences("「What a pod is and how it is used by you」の節")
+    assert english_sentences("「つまり what a pod is and how it is used by you」の節")
     assert not english_sentences("[docs](https://example.org/a/the/of/to/in/on)")
     assert comments("x = 1  # one\n# two\n#!sh\nprint('#')") == " one\n two"
 
@@ -383,6 +414,51 @@ def test_an_english_notebook_has_no_japanese(level: str, variant: str) -> None:
         if _JAPANESE.search(line)
     ]
     assert found == []
+
+
+def answers(role: str) -> Iterator[tuple[str, str, dict[str, str]]]:
+    """Exercise, file and its text by language, for every starter or solution."""
+    for slug, template in catalog_at(None).exercises():
+        section = next(s for s in template.sections if s.name == slug)
+        for file in section.files(role, "en"):
+            yield slug, file, {lang: section.files(role, lang)[file] for lang in LANGS}
+
+
+@pytest.mark.parametrize("role", ["starter", "solution"])
+def test_comments_in_answers_are_in_the_readers_language(role: str) -> None:
+    """In solutions too: an instructor reads them."""
+    found = list(answers(role))
+    assert len(found) >= 12
+    for slug, file, texts in found:
+        assert not _JAPANESE.search(comments(texts["en"])), (slug, file)
+        lines = comments(texts["ja"]).splitlines()
+        english = [line for line in lines if not _JAPANESE.search(line) and len(_WORD.findall(line)) > 3]
+        assert english == [], (slug, file)
+
+
+def bare(code: str) -> list[str]:
+    """A file without its comments and what its strings say."""
+    lines = [re.sub(r"(^|\s)#.*$", "", line) for line in code.splitlines()]
+    lines = [re.sub(r"\"[^\"]*\"|'[^']*'|((?:description|summary|name): ).*", r"\1", line) for line in lines]
+    return [line.rstrip() for line in lines if line.strip()]
+
+
+@pytest.mark.parametrize("role", ["starter", "solution"])
+def test_both_languages_are_asked_for_the_same(role: str) -> None:
+    """Variants of a file differ in comments and strings only."""
+    for slug, file, texts in answers(role):
+        assert bare(texts["en"]) == bare(texts["ja"]), (slug, file)
+
+
+def test_examples_hold_no_comments() -> None:
+    """They are the same in every language."""
+    for slug in ("docker", "kubernetes", "mlflow", "prometheus"):
+        template = catalog_at(None).template(slug)
+        assert template is not None
+        for section in template.sections:
+            if section.kind == "lesson" and section.content.example:
+                for file, text in section.content.example.files.items():
+                    assert comments(text).strip() == "", (section.name, file)
 
 
 @pytest.mark.parametrize(("level", "lang"), SIX)

@@ -141,6 +141,13 @@ class Notebook:
         self.page.evaluate(f"n => {{ {_NOTEBOOK}.activeCellIndex = n }}", self.index(cell))
         self.cell(cell).scroll_into_view_if_needed()
 
+    def scroll_to(self, cell: str) -> None:
+        """Bring the top of a cell to the top of the window."""
+        self.cell(cell).evaluate(
+            "cell => { document.querySelector('.jp-WindowedPanel-outer').scrollTop +="
+            " cell.getBoundingClientRect().top - 100; }"
+        )
+
     def save(self) -> None:
         self.command("docmanager:save")
 
@@ -156,6 +163,24 @@ class Notebook:
         self.command("apputils:change-theme", theme=f"JupyterLab {name}")
         light = "true" if name == "Light" else "false"
         self.page.wait_for_selector(f'body[data-jp-theme-light="{light}"]', state="attached")
+        # While a theme loads, a splash stands before an empty page.
+        self.page.wait_for_selector("#jupyterlab-splash", state="detached")
+        self.page.locator(".jp-WindowedPanel-outer").wait_for()
+
+    def show_whole(self) -> None:
+        """Lay out the whole notebook and make the window as high as it: axe judges only what it can see.
+
+        JupyterLab's body has no height of its own, which axe takes for hidden.
+        """
+        style = "body { height: 100vh; } .jp-Cell { content-visibility: visible !important; }"
+        self.page.add_style_tag(content=style)
+        self.select(self.cells()[0])
+        height = self.page.locator(".jp-WindowedPanel-outer").evaluate("panel => panel.scrollHeight")
+        self.page.set_viewport_size({"width": 1280, "height": height + 200})
+        self.page.wait_for_function(
+            "() => { const panel = document.querySelector('.jp-WindowedPanel-outer');"
+            " panel.scrollTop = 0; return panel.clientHeight > 2000; }"
+        )
 
     # --- waiting ---
 
