@@ -24,6 +24,8 @@ _JAPANESE = re.compile(r"[぀-ヿ㐀-鿿]")
 _LINK = re.compile(r"\]\(#(?:cell-id=)?([^)\s]+)\)")
 _HEADING = re.compile(r"^#{1,6} ", re.MULTILINE)
 _FENCE = re.compile(r"^(`{3,}|~{3,}).*?^\1", re.MULTILINE | re.DOTALL)
+#: A title or a word that Japanese quotes as it is.
+_QUOTED = re.compile(r"「[^」\u3040-\u30ff\u4e00-\u9fff]*」")
 #: A language's words outside code: what a reader of the other language must not meet.
 _CODE = re.compile(r"^(`{3,}).*?^\1[^\n]*$|`+[^`\n]*`+|https?://\S+", re.MULTILINE | re.DOTALL)
 
@@ -62,11 +64,10 @@ def lint(catalog: Catalog, packs: Iterable[str] | None = None) -> list[Fault]:
                 asked.add(f"templates/notebooks/{path.name}")
                 faults += lint_template(path, stem, catalog, known)
     faults += [fault for fault in _across(catalog, known) if fault.file in asked]
-    faults += lint_frame(
-        catalog.frame_file,
-        catalog,
-        sorted(known.roles.values(), key=lambda role: f"roles/{role.role}.yaml" not in asked),
-    )
+    frame = catalog.frame_file
+    if packs is None or any(pack.name in packs for pack in catalog.packs if frame.is_relative_to(pack.root)):
+        roles = sorted(known.roles.values(), key=lambda role: f"roles/{role.role}.yaml" not in asked)
+        faults += lint_frame(frame, catalog, roles)
     return sorted(set_aside_repeats(faults), key=lambda f: (f.file, f.cell or 0, f.line or 0, f.key))
 
 
@@ -315,7 +316,7 @@ def _exercise(section: Section, exercise: Exercise, catalog: Catalog) -> Iterato
     if any(c.live for c in exercise.rubric.values()) and exercise.backend is None:
         yield Fault(file, "live-without-backend", cell, line(("rubric",)), {"name": section.name})
     for name, value in exercise.values.items():
-        if name == "port" and (int(value.default) if value.default.isdecimal() else 0) in RESERVED_PORTS:
+        if name.endswith("port") and (int(value.default) if value.default.isdecimal() else 0) in RESERVED_PORTS:
             yield Fault(file, "reserved-port", cell, line(("values", name)), {"value": value.default})
     yield from _leaks(section)
 
@@ -461,7 +462,8 @@ def _wrong_language(file: str, strings: Iterable[Translated]) -> Iterator[Fault]
         japanese = _CODE.sub("", string.texts.get("ja", ""))
         if _JAPANESE.search(english):
             yield Fault(file, "wrong-language", string.cell, string.line, {"id": string.id, "lang": "en"})
-        if japanese and not _JAPANESE.search(japanese) and len(re.findall(r"[A-Za-z]{2,}", japanese)) > 5:
+        pieces = re.split(r"[\n。、（）「」：|]", _QUOTED.sub("", japanese))
+        if any(not _JAPANESE.search(piece) and len(re.findall(r"[A-Za-z]{2,}", piece)) > 5 for piece in pieces):
             yield Fault(file, "wrong-language", string.cell, string.line, {"id": string.id, "lang": "ja"})
 
 

@@ -32,5 +32,5 @@ def _choices(name: str, value: Value) -> list[str]:
     if value.between is None:
         return list(value.one_of or (value.default,))
     low, high = value.between
-    reserved = RESERVED_PORTS if name == "port" else frozenset[int]()
+    reserved = RESERVED_PORTS if name.endswith("port") else frozenset[int]()
     return [str(number) for number in range(low, high + 1) if number not in reserved] or [value.default]

@@ -54,7 +54,7 @@ def timeline(roadmap: Roadmap) -> str:
         )
         said.append(say(lang, "timeline.said", title=title, span=span(begin, end, lang)))
     alt = say(
-        lang, "timeline.alt", first=long_date(plan.start, lang), last=long_date(plan.end, lang), phases="; ".join(said)
+        lang, "timeline.alt", first=long_date(plan.start, lang), last=long_date(plan.end, lang), phases=say(lang, "timeline.join").join(said)
     )
     svg = (
         f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {_WIDTH} {height}" width="{_WIDTH}" height="{height}" '

@@ -97,7 +97,7 @@ def test_a_yaml_bomb_is_refused_without_being_expanded() -> None:
 )
 def test_a_personal_value_has_one_kind_and_a_possible_default(value: dict[str, object]) -> None:
     """Between or one_of, not both, not neither; the default is one of the possible values."""
-    with pytest.raises(ValueError, match="between|default"):
+    with pytest.raises(ValueError, match=r"between|default"):
         TypeAdapter(Annotated[Value, After(_possible)]).validate_python(value)
 
 
