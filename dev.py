@@ -54,6 +54,8 @@ def main() -> None:
         install("jupyter")
         if not any(argument.startswith("--level") for argument in arguments):
             arguments = ["--level", "beginner", *arguments]
+        if not any(argument.startswith("--output") for argument in arguments):
+            arguments = ["--output", str(HERE / "output"), *arguments]
         run(PYTHON, "-m", "curriculum", "generate", "--role", "mlops-engineer", *arguments)
     elif task == "test":
         required = os.environ.get("CURRICULUM_REQUIRE", "").split(",")
@@ -66,7 +68,8 @@ def main() -> None:
             arguments = ["-m", ""]
         run(PYTHON, "-m", "pytest", *arguments)
     else:
-        sys.exit((__doc__ or "").strip())
+        print((__doc__ or "").strip())
+        sys.exit(0 if task in {"-h", "--help"} else 2)
 
 
 if __name__ == "__main__":

@@ -15,6 +15,14 @@ _KERNEL = {
 }
 
 
+def is_template(book: Notebook) -> bool:
+    """Whether a notebook is a tool's template or the frame. A study notebook is somebody's work, and is not to be touched."""
+    head = book.cells[0] if book.cells else None
+    return (
+        head is not None and head.kind == "raw" and re.search(r"^(tool|frame):", head.source, re.MULTILINE) is not None
+    )
+
+
 def canonical(raw: dict[str, Any], book: Notebook) -> str:
     """The text of a template without outputs, counters and local kernel, with ids that say what a cell is."""
     ids = _ids(book)

@@ -5,6 +5,7 @@ Exit codes: 0 done · 1 a value or content at fault · 2 the command line was no
 
 from __future__ import annotations
 
+import contextlib
 import gc
 import json
 import os
@@ -43,6 +44,9 @@ def run(argv: list[str]) -> int:
     try:
         result = cli.main(argv, prog_name="curriculum", standalone_mode=False)
         return result if isinstance(result, int) else 0
+    except click.exceptions.NoArgsIsHelpError as error:
+        click.echo(error.format_message())
+        return 0
     except click.UsageError as error:
         lang = _language(argv)
         _refuse(
@@ -78,6 +82,11 @@ def run(argv: list[str]) -> int:
         if isinstance(error, CurriculumError):
             _refuse(as_json, lang, error.key, 1, error.sentence(lang))
             return 1
+        if isinstance(error, OSError):
+            # A folder that may not be read, a full disk behind a redirect: the machine's, not ours.
+            problem = error.strerror or type(error).__name__
+            _refuse(as_json, lang, "system", 1, _say(lang, "cli.system", path=error.filename or "–", problem=problem))
+            return 1
         import traceback
 
         _refuse(as_json, lang, "bug", 3, _say(lang, "cli.bug", problem=f"{type(error).__name__}: {error}"))
@@ -87,10 +96,11 @@ def run(argv: list[str]) -> int:
 
 
 def _refuse(as_json: bool, lang: str, key: str, code: int, message: str) -> None:
-    if as_json:
-        _print_json({"error": {"key": key, "message": message, "exit_code": code}})
-    else:
-        click.echo(f"{_say(lang, 'cli.error')}{message}", err=True)
+    with contextlib.suppress(OSError):
+        if as_json:
+            _print_json({"error": {"key": key, "message": message, "exit_code": code}})
+        else:
+            click.echo(f"{_say(lang, 'cli.error')}{message}", err=True)
 
 
 def _language(argv: Sequence[str]) -> str:
@@ -112,6 +122,11 @@ def _language(argv: Sequence[str]) -> str:
             except CurriculumError:
                 break
     return system_language()
+
+
+def _terminal(stream: Any) -> bool:
+    """Whether a stream is a terminal; a closed one is none."""
+    return bool(stream) and stream.isatty()
 
 
 def _say(lang: str, key: str, **params: object) -> str:
@@ -296,6 +311,9 @@ def generate(context: click.Context, /, output: str, content: str | None, as_jso
     )
     for sentence in study.roadmap.deadline():
         click.echo(sentence)
+    left_out = [skip for skip in plan.skipped if skip.reason.key == "left-out"]
+    for skip in left_out:
+        click.echo(f"- {study.roadmap.why_skip(skip)}")
     import importlib.util
 
     if importlib.util.find_spec("jupyterlab") is None:
@@ -326,107 +344,35 @@ def _asked(context: click.Context, options: dict[str, Any], content: str | None,
         options = {**options, "role": next(iter(catalog.role_files))}
     if options["role"] and options["level"]:
         return options
-    if as_json or not sys.stdin.isatty():
+    if as_json or not _terminal(sys.stdin):
         missing = "--level" if options["role"] else "--role"
         raise click.UsageError(_say(_language(sys.argv), "cli.missing-option", option=missing), context)
-    return _interview(catalog, options)
+    from curriculum.interview import interview
 
-
-def _interview(catalog: Catalog, options: dict[str, Any]) -> dict[str, Any]:
-    """Ask for role, level, language, pace and what is known, and show the command that the answers amount to."""
-    from curriculum.model import words
-    from curriculum.placement import place
-    from curriculum.request import (
-        find_language,
-        find_level,
-        find_role,
-        find_tools,
-        parse_pace,
-        system_language,
-        tool_names,
-    )
-
-    lang = find_language(options["lang"]) if options["lang"] else ""
-    lang = lang or _choose(
-        _say(system_language(), "ask.language"), [("ja", "日本語"), ("en", "English")], system_language()
-    )
-    roles = [(slug, words(catalog.role(slug).title, lang)) for slug in catalog.role_files]
-    role_slug = (
-        find_role(catalog, options["role"]) if options["role"] else _choose(_say(lang, "ask.role"), roles, roles[0][0])
-    )
-    role = catalog.role(role_slug)
-    known = list(options["known"])
-    level = find_level(role, options["level"]) if options["level"] else ""
-    if not level:
-        levels = [(entry.id, words(entry.title, lang)) for entry in role.levels]
-        unsure = [("?", _say(lang, "ask.unsure"))] if role.questions else []
-        level = _choose(_say(lang, "ask.level"), [*levels, *unsure], levels[0][0])
-    if level == "?":
-        answers = [click.confirm(words(question.text, lang), default=False) for question in role.questions]
-        level, sure = place(role, answers)
-        click.echo(_say(lang, "ask.placed", level=words(role.level(level).title, lang)))
-        known += sure
-    names = tool_names(catalog, role)
-    pace = click.prompt(
-        _say(lang, "ask.pace"), default=options["hours_per_week"], value_proc=_retried(lang, parse_pace)
-    )
-    more = click.prompt(
-        _say(lang, "ask.known"),
-        default="",
-        show_default=False,
-        value_proc=_retried(lang, lambda text: find_tools(text, names)),
-    )
-    known = list(dict.fromkeys([*find_tools(known, names), *more]))
-    asked = {**options, "role": role_slug, "level": level, "lang": lang, "hours_per_week": f"{pace:g}", "known": known}
-    command = [
-        *_this_command(),
-        "generate",
-        "--role",
-        role_slug,
-        "--level",
-        level,
-        "--lang",
-        lang,
-        "--hours-per-week",
-        f"{pace:g}",
-    ]
-    command += ["--known", ",".join(known)] if known else []
-    click.echo(_say(lang, "ask.command", line=_quoted(command)))
+    asked = interview(catalog, options)
+    click.echo(_say(asked["lang"], "ask.command", line=_quoted(_amounts_to(context, options, asked))))
     return asked
 
 
-def _choose(question: str, choices: list[tuple[str, str]], default: str) -> str:
-    """Ask for one of several by number; takes the word too."""
-    click.echo(question)
-    for n, (_, label) in enumerate(choices, start=1):
-        click.echo(f"  {n}. {label}")
-    slugs = [slug for slug, _ in choices]
-    by_word = (
-        {str(n): slug for n, slug in enumerate(slugs, start=1)}
-        | {label: slug for slug, label in choices}
-        | {slug: slug for slug in slugs}
-    )
-    answer = click.prompt(
-        "",
-        default=str(slugs.index(default) + 1),
-        type=click.Choice(list(by_word), case_sensitive=False),
-        show_choices=False,
-        prompt_suffix="> ",
-    )
-    return by_word[answer]
-
-
-def _retried(lang: str, parse: Callable[[str], Any]) -> Callable[[str], Any]:
-    """Ask again, with the sentence, when an answer cannot be used."""
-    from curriculum.errors import CurriculumError
-
-    def parsed(text: str) -> Any:
-        try:
-            return parse(text)
-        except CurriculumError as error:
-            raise click.UsageError(error.sentence(lang)) from None
-
-    return parsed
+def _amounts_to(context: click.Context, options: dict[str, Any], asked: dict[str, Any]) -> list[str]:
+    """The command that does the same without questions: what was given, and what was answered."""
+    command = [*_this_command(), "generate"]
+    given = {**context.params, **asked}
+    for parameter in context.command.params:
+        name = str(parameter.name)
+        value = given.get(name)
+        source = context.get_parameter_source(name)
+        if name == "as_json" or (asked.get(name) == options.get(name) and source == click.core.ParameterSource.DEFAULT):
+            continue
+        flag = parameter.opts[0]
+        if value is True:
+            command.append(flag)
+        elif isinstance(value, list | tuple):
+            command += [flag, ",".join(map(str, value))] if name == "known" and value else []
+            command += [word for entry in value for word in (flag, str(entry))] if name != "known" else []
+        elif value not in ("", None, False):
+            command += [flag, str(value)]
+    return command
 
 
 @cli.command()
@@ -474,7 +420,7 @@ def _console() -> Any:
     from rich.console import Console
 
     # A pipe has no width; a table should not be cut for it.
-    return Console(width=None if sys.stdout.isatty() else 140, highlight=False)
+    return Console(width=None if _terminal(sys.stdout) else 140, highlight=False)
 
 
 def _table(*columns: str) -> Any:
@@ -566,7 +512,7 @@ def open_(study: str | None, lang: str) -> int:
 
     lang = find_language(lang) if lang else system_language()
     place = Path(study) if study else Path("output")
-    if place.is_file():
+    if place.is_file() and place.suffix == ".ipynb":
         notebook = place
     else:
         pattern = "study.*.ipynb" if study else "*/study.*.ipynb"
@@ -612,6 +558,8 @@ def list_(what: str, lang: str, content: str | None, as_json: bool) -> None:
     from rich.text import Text
 
     for row in rows:
+        if row.get("level"):
+            row["level"] = _say(lang, f"level.{row['level']}")
         table.add_row(*(Text(listing.cell(row[name])) for name in columns))
     _console().print(table)
 
@@ -637,7 +585,7 @@ def show(what: str, name: str, lang: str, content: str | None) -> None:
     text = {"role": listing.role_page, "tool": listing.tool_page, "exercise": listing.exercise_page}[what](
         _catalog(content), name, lang
     )
-    if sys.stdout.isatty():
+    if _terminal(sys.stdout):
         from rich.markdown import Markdown
 
         _console().print(Markdown(text))
@@ -676,7 +624,7 @@ def lint(lang: str, content: str | None, as_json: bool) -> int:
         )
     else:
         for fault in faults:
-            click.echo(f"{fault.place(lang)}: {fault.sentence(lang)}")
+            click.echo(_say(lang, "cli.fault", place=fault.place(lang), sentence=fault.sentence(lang)))
         click.echo(_say(lang, "cli.faults" if faults else "cli.no-faults", count=len(faults)), err=bool(faults))
     return 1 if faults else 0
 
@@ -700,14 +648,14 @@ def _template_paths(files: tuple[str, ...], content: str | None) -> list[Path]:
 
 def _rewrite(path: Path, stamps: dict[str, str] | None = None) -> bool:
     """Put a template into canonical form, with `stamps` added to its map; say whether it changed."""
-    from curriculum.canonical import canonical
-    from curriculum.errors import ContentError, OutputError
+    from curriculum.canonical import canonical, is_template
+    from curriculum.errors import ContentError, Fault, OutputError
     from curriculum.generate import write_text
     from curriculum.source import load_notebook
 
     book, faults = load_notebook(path, path.name)
-    if book is None:
-        raise ContentError(faults)
+    if book is None or not is_template(book):
+        raise ContentError(faults or (Fault(path.name, "not-template"),))
     before = path.read_text(encoding="utf-8")
     raw = json.loads(before.removeprefix("\ufeff"))
     if stamps is not None:
@@ -736,8 +684,8 @@ def fmt(files: tuple[str, ...], check: bool, lang: str, content: str | None) -> 
       curriculum fmt
       curriculum fmt docker --check
     """
-    from curriculum.canonical import canonical
-    from curriculum.errors import ContentError
+    from curriculum.canonical import canonical, is_template
+    from curriculum.errors import ContentError, Fault
     from curriculum.request import find_language, system_language
     from curriculum.source import load_notebook
 
@@ -746,8 +694,8 @@ def fmt(files: tuple[str, ...], check: bool, lang: str, content: str | None) -> 
     for path in _template_paths(files, content):
         if check:
             book, faults = load_notebook(path, path.name)
-            if book is None:
-                raise ContentError(faults)
+            if book is None or not is_template(book):
+                raise ContentError(faults or (Fault(path.name, "not-template"),))
             text = path.read_text(encoding="utf-8")
             differs = canonical(json.loads(text.removeprefix("\ufeff")), book) != text
         else:
@@ -815,7 +763,8 @@ def new(what: str, name: str, lang: str, content: str | None) -> None:
     slug = check_slug(name)
     path = new_tool(root, slug, name.strip(), dt.date.today()) if what == "tool" else new_role(root, slug, name.strip())
     click.echo(_say(lang, "cli.wrote", path=path))
-    click.echo(_say(lang, f"cli.next-{what}", path=path.name))
+    pack = f" --content {_quoted([content])}" if content else ""
+    click.echo(_say(lang, f"cli.next-{what}", path=path.stem, pack=pack))
 
 
 @cli.command()

@@ -136,7 +136,13 @@ def tool_page(catalog: Catalog, name: str, lang: str) -> str:
         parts.append(say(lang, "show.needs", tools=titles))
     for level in LEVELS:
         parts.append(
-            f"## {say(lang, f'level.{level}')}: {say(lang, 'duration.hours', hours=number(tool.hours.at(level)))}"
+            "## "
+            + say(
+                lang,
+                "show.level",
+                level=say(lang, f"level.{level}"),
+                hours=say(lang, "duration.hours", hours=number(tool.hours.at(level))),
+            )
         )
         if tool.template is None:
             parts.append(say(lang, "hours.estimate"))

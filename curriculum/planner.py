@@ -45,7 +45,7 @@ def plan_study(request: Request, role: Role, tools: Mapping[str, Tool]) -> Plan:
     if request.fit and request.deadline:
         kept = _fit(order, chosen, entries, tools, costs, days.capacity(request.deadline), request.level)
         if not kept:
-            raise RequestError("nothing-fits", deadline=request.deadline, pace=request.hours_per_week)
+            raise RequestError("nothing-fits", deadline=request.deadline, pace=f"{request.hours_per_week:g}")
         for tool, _ in order:
             if tool not in kept:
                 skips[tool] = Reason("left-out", (), {"deadline": request.deadline})

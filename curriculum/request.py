@@ -24,7 +24,7 @@ LONGEST_NAME = 120
 
 _LANGUAGE_WORDS = {"ja": ("japanese", "日本語", "jpn", "jp"), "en": ("english", "英語", "eng")}
 LEVEL_WORDS = {
-    "beginner": ("初級", "初心者", "初級者", "junior", "basic"),
+    "beginner": ("初級", "初心者", "初級者", "入門", "初学者", "junior", "basic"),
     "intermediate": ("中級", "中級者"),
     "advanced": ("上級", "上級者", "senior", "expert"),
 }
@@ -37,8 +37,8 @@ Words = str | Iterable[str]
 def resolve(
     catalog: Catalog,
     *,
-    role: str,
-    level: str,
+    role: str = "",
+    level: str = "",
     lang: str = "",
     learner: str = "",
     id: str = "",
@@ -59,7 +59,12 @@ def resolve(
     for option, word in (("role", role), ("level", level), ("lang", lang), ("variant", variant), ("part", part)):
         if not isinstance(word, str):
             raise RequestError("name-not-text", value=shown(str(word)), option=option)
-    the_role = catalog.role(find_role(catalog, role))
+    roles = list(catalog.role_files)
+    if not role and len(roles) != 1:
+        raise RequestError("no-role", choices=roles)
+    the_role = catalog.role(find_role(catalog, role) if role else roles[0])
+    if not level:
+        raise RequestError("no-level", choices=[entry.id for entry in the_role.levels])
     the_start = parse_date(start, "start") or next_monday(today or dt.date.today())
     the_deadline = parse_date(deadline, "deadline")
     if the_deadline and the_deadline < the_start:
@@ -246,7 +251,7 @@ def parse_date(value: str | dt.date, option: str) -> dt.date | None:
 
 def parse_pause(text: str) -> tuple[dt.date, dt.date]:
     """`FROM..TO`, both days included."""
-    first, dots, last = text.partition("..")
+    first, dots, last = re.sub("[〜～~]", "..", text).partition("..")
     begin, end = parse_date(first, "pause"), parse_date(last, "pause")
     if not dots or begin is None or end is None:
         raise RequestError("bad-pause", value=shown(text))

@@ -25,7 +25,7 @@ Item = tuple[str, str, str]
 _SIGNS = {"open": "⬜", "declared": "✅", "proven": "🏅"}
 _TEXT_SIGNS = {"open": "[ ]", "declared": "[x]", "proven": "[X]"}
 _BAR = 10
-_ALIGNED = 'style="text-align:left;vertical-align:top"'
+_ALIGNED = 'style="text-align:left;vertical-align:middle"'
 
 
 @dataclass(frozen=True)

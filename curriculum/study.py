@@ -100,13 +100,13 @@ def checklist(tool: str = "", *levels: str) -> None:
 
 
 @_friendly(result=True)
-def done(*items: str) -> Picture:
+def done(*items: Any) -> Picture:
     """Tick items without clicking: `done("docker.run")`."""
     return _mark(items, True)
 
 
 @_friendly(result=True)
-def undo(*items: str) -> Picture:
+def undo(*items: Any) -> Picture:
     """Take ticks back: `undo("docker.run")`."""
     return _mark(items, False)
 
@@ -114,7 +114,7 @@ def undo(*items: str) -> Picture:
 @_friendly(result=True)
 def hint(exercise: str = "") -> Picture:
     """Show the next hint of an exercise, and those before it: `hint("docker-first-image")`."""
-    return _desk.session.hint(exercise, _new_uid())
+    return _desk.session.hint(str(exercise), _new_uid())
 
 
 @_friendly(result=True)
@@ -131,8 +131,10 @@ def answer(line: str, cell: str = "") -> Picture:
     return session.report(exercise, outcome, _new_uid())
 
 
-def _mark(items: tuple[str, ...], value: bool) -> Picture:
+def _mark(items: tuple[Any, ...], value: bool) -> Picture:
     session = _desk.session
+    # A list of items is as good as the items.
+    items = tuple(str(name) for item in items for name in (item if isinstance(item, list | tuple | set) else [item]))
     if not items:
         raise RequestError("no-items-named")
     # Dictionaries keep the order in which the items were named.

@@ -187,7 +187,7 @@ def translations(notebook: Notebook) -> Mapping[str, str]:
 def format_faults(document: Document, file: str, cell: int | None) -> tuple[Fault, ...]:
     """A file of a newer format deserves a sentence of its own, before its unknown keys are complained of."""
     if document.faults or not isinstance(document.value, dict):
-        return document.faults or (Fault(file, "no-front-matter", cell),)
+        return document.faults or (Fault(file, "no-front-matter" if cell else "no-role", cell),)
     found = document.value.get("format")
     if found != str(FORMAT):
         return (Fault(file, "bad-format", cell, document.line(("format",)), {"found": found or "–", "known": FORMAT}),)

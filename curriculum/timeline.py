@@ -45,16 +45,25 @@ def timeline(roadmap: Roadmap) -> str:
         left, right = x(begin), x(end + dt.timedelta(days=1))
         top = _TOP + row * _ROW
         title = say(lang, "timeline.phase", number=phase.number, title=roadmap.phase_title(phase.phase))
-        fits_right = left < _WIDTH * 0.55
+        width = max(3.0, right - left)
         shapes.append(
-            f'<rect x="{left:.1f}" y="{top + 3}" width="{max(3.0, right - left):.1f}" height="{_ROW - 6}" rx="5" '
+            f'<rect x="{left:.1f}" y="{top + 3}" width="{width:.1f}" height="{_ROW - 6}" rx="5" '
             f'fill="{_FILLS[(phase.number - 1) % len(_FILLS)]}" stroke="#6b7280" stroke-width=".6"/>'
-            f'<text x="{left + 8 if fits_right else right - 8:.1f}" y="{top + 20}" font-size="13" fill="#111827" '
-            f'text-anchor="{"start" if fits_right else "end"}">{escape(title)}</text>'
+        )
+        # Inside the bar where the title fits, else beside it, on the side that has room.
+        need = sum(13.0 if ord(sign) > 0x2E7F else 7.5 for sign in title) + 16
+        inside, beside = need <= width, right + need <= _WIDTH
+        at, anchor = (left + 8, "start") if inside else (right + 8, "start") if beside else (left - 8, "end")
+        shapes.append(
+            f'<text x="{at:.1f}" y="{top + 20}" font-size="13" fill="#111827" text-anchor="{anchor}">{escape(title)}</text>'
         )
         said.append(say(lang, "timeline.said", title=title, span=span(begin, end, lang)))
     alt = say(
-        lang, "timeline.alt", first=long_date(plan.start, lang), last=long_date(plan.end, lang), phases=say(lang, "timeline.join").join(said)
+        lang,
+        "timeline.alt",
+        first=long_date(plan.start, lang),
+        last=long_date(plan.end, lang),
+        phases=say(lang, "timeline.join").join(said),
     )
     svg = (
         f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {_WIDTH} {height}" width="{_WIDTH}" height="{height}" '

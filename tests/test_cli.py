@@ -337,6 +337,7 @@ def test_generate_without_options_asks_and_shows_the_command(tmp_path: Path) -> 
     os.close(leader)
     text = seen.decode("utf-8")
     assert process.wait(30) == 0, text
-    assert "--level beginner --lang ja --hours-per-week 6" in text
+    assert "--level beginner --lang ja --known linux-command-line,shell-script,python,git --hours-per-week 6" in text
+    assert f"--output {tmp_path}" in text
     assert "linux-command-line" in text
     assert list(tmp_path.glob("*/study.ja.ipynb"))
