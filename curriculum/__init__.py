@@ -14,7 +14,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from curriculum.generate import Study, generate, plan
+    from curriculum.generation import Study, generate, plan
 
 __version__ = "0.1.0"
 __all__ = ["Study", "__version__", "generate", "plan"]
@@ -24,9 +24,7 @@ def __getattr__(name: str) -> Any:
     if name in {"generate", "plan", "Study"}:
         from importlib import import_module
 
-        module = import_module("curriculum.generate")
-        # The submodule has the function's name: bind the function, so that `curriculum.generate(…)` is the call.
-        for public in ("generate", "plan", "Study"):
-            globals()[public] = getattr(module, public)
-        return globals()[name]
+        value = getattr(import_module("curriculum.generation"), name)
+        globals()[name] = value
+        return value
     raise AttributeError(f"module 'curriculum' has no attribute {name!r}")

@@ -284,7 +284,7 @@ def generate(context: click.Context, /, output: str, content: str | None, as_jso
       curriculum generate --level beginner --only docker --variant instructor
     """
     options = _asked(context, options, content, as_json)
-    from curriculum.generate import generate as write
+    from curriculum.generation import generate as write
 
     study = write(output=output, content=content, **options)
     if as_json:
@@ -395,11 +395,11 @@ def plan(context: click.Context, /, content: str | None, as_json: bool, ics: str
     for name in ("role", "level"):
         if not options[name]:
             raise click.UsageError(_say(_language(sys.argv), "cli.missing-option", option=f"--{name}"), context)
-    from curriculum.generate import roadmap as draw
+    from curriculum.generation import roadmap as draw
 
     roadmap = draw(content=content, **options)
     if ics:
-        from curriculum.generate import write_all
+        from curriculum.generation import write_all
         from curriculum.ics import calendar
 
         path = Path(ics)
@@ -650,7 +650,7 @@ def _rewrite(path: Path, stamps: dict[str, str] | None = None) -> bool:
     """Put a template into canonical form, with `stamps` added to its map; say whether it changed."""
     from curriculum.canonical import canonical, is_template
     from curriculum.errors import ContentError, Fault, OutputError
-    from curriculum.generate import write_text
+    from curriculum.generation import write_text
     from curriculum.source import load_notebook
 
     book, faults = load_notebook(path, path.name)

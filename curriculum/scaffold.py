@@ -10,7 +10,7 @@ from typing import Any
 from curriculum.canonical import canonical
 from curriculum.catalog import FRAME
 from curriculum.errors import OutputError, RequestError
-from curriculum.generate import write_text
+from curriculum.generation import write_text
 from curriculum.lint import stamps
 from curriculum.model import LEVELS
 from curriculum.source import parse_notebook

@@ -15,7 +15,7 @@ ORDER = [
     "messages", "errors", "source", "cache", "model", "template", "catalog", "request", "planner", "roadmap", "timeline",
     "personal", "progress", "snapshot", "widget", "home", "answers", "session", "magic", "study", "ipython",
     "-",
-    "render", "engine", "generate", "translation", "canonical", "lint", "scaffold", "placement", "listing", "ics", "interview", "cli",
+    "render", "engine", "generation", "translation", "canonical", "lint", "scaffold", "placement", "listing", "ics", "interview", "cli",
     "__main__",
 ]  # fmt: skip
 ABOVE = ORDER[: ORDER.index("-")]

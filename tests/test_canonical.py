@@ -231,3 +231,15 @@ def test_translated_does_not_vouch_for_what_is_missing(pack: Path, capsys: pytes
     path.write_text(json.dumps(raw), encoding="utf-8")
     assert run(capsys, "translated", str(path))[0] == 0
     assert "hammer/summary" not in stamped(pack)
+
+
+def test_a_study_notebook_is_left_alone(capsys: pytest.CaptureFixture[str], tmp_path: Path) -> None:
+    """`fmt` is for templates: what a learner works in keeps every byte, and exit code 1 says why."""
+    import curriculum
+
+    study = curriculum.generate(level="beginner", lang="en", start="2026-11-30", output=tmp_path)
+    before = study.notebook.read_bytes()
+    for options in ([], ["--check"]):
+        assert cli.run(["fmt", str(study.notebook), "--lang", "en", *options]) == 1
+        assert "no template" in capsys.readouterr().err
+    assert study.notebook.read_bytes() == before

@@ -238,6 +238,26 @@ def test_ics_is_one_entry_for_each_step(capsys: pytest.CaptureFixture[str], tmp_
     assert code == 1
 
 
+def test_a_full_disk_behind_a_redirect_is_not_our_bug() -> None:
+    """Exit code 1 and no traceback, whatever was to be printed."""
+    if not Path("/dev/full").exists():
+        pytest.skip("this system has no /dev/full")
+    for argv in (["plan", "--level", "beginner"], ["list", "tools", "--json"], ["--help"]):
+        with open("/dev/full", "w") as full:  # noqa: PTH123
+            result = subprocess.run(
+                [sys.executable, "-m", "curriculum", *argv], stdout=full, stderr=subprocess.PIPE, timeout=60
+            )
+        assert result.returncode == 1, argv
+        assert b"Traceback" not in result.stderr
+
+
+def test_the_command_alone_explains_itself(capsys: pytest.CaptureFixture[str]) -> None:
+    """Help, and exit code 0."""
+    code, out, _ = run(capsys)
+    assert code == 0
+    assert "generate" in out
+
+
 def test_the_deadline_is_spoken_of_honestly(capsys: pytest.CaptureFixture[str]) -> None:
     """Missed: the pace that would meet it, and what could be dropped."""
     _, out, _ = run(

@@ -20,7 +20,7 @@ from click.testing import CliRunner
 from papermill.cli import papermill as papermill_command
 
 from curriculum import render
-from curriculum.generate import generate
+from curriculum.generation import generate
 from curriculum.model import LEVELS
 from tests.conftest import REPOSITORY, SMALL
 

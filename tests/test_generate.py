@@ -19,7 +19,7 @@ import pytest
 
 from curriculum.catalog import Catalog, catalog_at
 from curriculum.engine import book as compose_book
-from curriculum.generate import compose, exercises, generate, roadmap
+from curriculum.generation import compose, exercises, generate, roadmap
 from curriculum.model import ANY, LEVELS, words
 from curriculum.request import resolve
 from curriculum.source import load_notebook
@@ -592,3 +592,15 @@ def test_a_schools_pack_is_named_in_the_notebook(tmp_path: Path) -> None:
     text = study.notebook.read_text(encoding="utf-8")
     assert "small 1" in text
     assert str(SMALL) not in text
+
+
+def test_the_api_is_callable_whatever_was_imported_before() -> None:
+    """No submodule bears the name of a function."""
+    import importlib
+
+    import curriculum
+
+    for module in ("cli", "generation", "engine", "planner"):
+        importlib.import_module(f"curriculum.{module}")
+    assert callable(curriculum.generate)
+    assert callable(curriculum.plan)

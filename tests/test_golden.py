@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from curriculum.catalog import Catalog
-from curriculum.generate import generate
+from curriculum.generation import generate
 from tests.conftest import SMALL
 
 GOLDEN = Path(__file__).resolve().parent / "golden"

@@ -462,7 +462,7 @@ CHANGES = [
     Change("English newer than the Japanese", edit(newer_english, "lesson:0"), "stale-translation"),
     Change("a translation nobody vouched for", edit(unstamped, "lesson:0"), "unstamped-translation"),
     Change("the solution in the story", edit(pasted, "docker-production-image-en"), "leaking-solution", (DOCKER,), _LOST),
-    Change("the solution in a hint", edit(pasted_into_hint, "docker-production-image"), "leaking-solution", (DOCKER,), _LOST),
+    Change("the solution in a hint", edit(pasted_into_hint, "docker-production-image"), "leaking-solution", (DOCKER,), (*_LOST, "wrong-language")),
     Change("a cell id twice", same_id, "duplicate-cell-id", also=("not-canonical",)),
     Change("outputs and counters", with_output, "not-canonical"),
     Change("broken JSON", broken(lambda text: text[:-40]), "not-json"),
@@ -473,7 +473,7 @@ CHANGES = [
     Change("another encoding", broken(lambda text: text.encode("cp932", "replace")), "not-utf8"),
     Change("no cells", broken(lambda text: '{"cells": [], "metadata": {}}'), "no-front-matter", also=("not-one-parameters", "not-one-start")),
     Change("a role in another encoding", broken(lambda text: text.encode("cp932", "replace")), "not-utf8", (TESTER,)),
-    Change("an empty role", broken(lambda text: ""), "no-front-matter", (TESTER,)),
+    Change("an empty role", broken(lambda text: ""), "no-role", (TESTER,)),
     Change("a frame that is no notebook", broken(lambda text: "[]"), "not-notebook", (STUDY,)),
     Change("a frame in another encoding", broken(lambda text: text.encode("cp932", "replace")), "not-utf8", (STUDY,)),
     Change("a frame with broken JSON", broken(lambda text: text[:-40]), "not-json", (STUDY,)),
@@ -618,6 +618,7 @@ def test_every_sentence_of_lint_has_been_heard() -> None:
         "duplicate-slug",
         "bad-pack",  # the pack itself: tests of the catalogue
         "no-parameters",  # the engine's
+        "not-template",  # fmt's
         "unreadable",
         "bad-value",  # what no other sentence fits
     }

@@ -13,7 +13,7 @@ from typing import Any
 
 import pytest
 
-from curriculum.generate import generate
+from curriculum.generation import generate
 from curriculum.model import LEVELS
 from tests.conftest import REPOSITORY, SMALL
 

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from curriculum import cli
-from curriculum.generate import generate
+from curriculum.generation import generate
 from tests.conftest import SMALL
 
 
