@@ -176,6 +176,8 @@ class Page:
         prose = section.prose(self.lang)
         if lesson.example:
             prose = prose.replace("⟦example⟧", example(lesson))
+        # Front ends set a folded answer without a gap before what follows.
+        prose = re.sub(r"</details>\n+(?=\S)", "</details>\n\n<br>\n\n", prose)
         heading = self.say(
             "page.lesson", title=words(lesson.title, self.lang), time=duration(lesson.minutes, self.lang)
         )
