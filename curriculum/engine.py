@@ -101,44 +101,32 @@ def book(catalog: Catalog, frame: Notebook, parameters: dict[str, Any]) -> Book:
 
 def compose_tool(notebook: Notebook, parameters: dict[str, Any]) -> Json:
     """A study notebook of the one tool that the template is about."""
-    import hashlib
-
     from curriculum.catalog import catalog_at
-    from curriculum.errors import ContentError, RequestError, near
-    from curriculum.model import LEVELS
+    from curriculum.errors import ContentError
+    from curriculum.model import study_id
     from curriculum.render import render_tool
-    from curriculum.request import LEVEL_WORDS, choice, clean_id, clean_name, find_language, fold, system_language
+    from curriculum.request import choice, clean_id, clean_name, find_language, find_level, system_language
     from curriculum.template import Tool, parse_template
 
     template, faults = parse_template(notebook)
     if template is None:
         raise ContentError(faults)
     values = {**_defaults(notebook), **parameters}
-    names = {fold(name): slug for slug in LEVELS for name in (slug, *LEVEL_WORDS[slug])}
-    level = names.get(fold(str(values["level"])))
-    if level is None:
-        raise RequestError(
-            "unknown-level", value=values["level"], choices=list(LEVELS), near=near(str(values["level"]), LEVELS)
-        )
+    level = find_level(str(values["level"]))
     lang = find_language(str(values["lang"])) if values["lang"] else system_language()
     front = template.front
     learner, learner_id = clean_name(values["learner"]), clean_id(values["id"])
-    study = hashlib.sha256(f"{learner_id or learner}\n{front.tool}".encode()).hexdigest()[:10]
     tool = Tool(front.tool, front.title, front.category, front.needs, front.hours, front.docs, template)
     return render_tool(
         tool,
         level=level,
         lang=lang,
-        study=study,
+        study=study_id(learner_id or learner, front.tool),
         learner=learner,
         id=learner_id,
         variant=choice("unknown-variant", str(values["variant"]), ("learner", "instructor")),
         made_with=catalog_at(None).made_with,
     )
-
-
-def _parameters_cell(notebook: Notebook) -> str:
-    return next((cell.source for cell in notebook.cells if cell.kind == "code" and "parameters" in cell.tags), "")
 
 
 def _defaults(notebook: Notebook) -> dict[str, Any]:

@@ -35,7 +35,7 @@ def interview(catalog: Catalog, options: dict[str, Any]) -> dict[str, Any]:
         own = system_language()
         lang = _choose(own, say(own, "ask.language"), {"ja": "日本語", "en": "English"}, own)
     role = catalog.role(_role(catalog, options["role"], lang))
-    level = find_level(role, options["level"]) if options["level"] else ""
+    level = find_level(options["level"], role) if options["level"] else ""
     names = tool_names(catalog, role)
     known = find_tools(options["known"], names)
     if not level:

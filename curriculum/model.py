@@ -8,6 +8,7 @@ pydantic: content that was validated before is used without it.
 from __future__ import annotations
 
 import datetime as dt
+import hashlib
 import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
@@ -503,6 +504,11 @@ class Role:
 # --- requests and plans ----------------------------------------------------------------------------------------------
 
 
+def study_id(who: str, subject: str) -> str:
+    """The id of a study: ten hexadecimal digits made from who studies (an id or a name) and what (a role or a tool)."""
+    return hashlib.sha256(f"{who}\n{subject}".encode()).hexdigest()[:10]
+
+
 @dataclass(frozen=True)
 class Request:
     """One study notebook, wholly resolved: slugs and dates, no defaults left to guess."""
@@ -526,11 +532,8 @@ class Request:
 
     @cached_property
     def study(self) -> str:
-        """The study's id: who and which role, ten hexadecimal digits. Language and level do not change it."""
-        import hashlib
-
-        who = self.id or self.learner
-        return hashlib.sha256(f"{who}\n{self.role}".encode()).hexdigest()[:10]
+        """The study's id. Language, level and pace do not change it."""
+        return study_id(self.id or self.learner, self.role)
 
 
 @dataclass(frozen=True)

@@ -19,7 +19,7 @@ from curriculum import snapshot
 from curriculum.cache import cache_folder
 from curriculum.errors import ContentError, Fault, RequestError
 from curriculum.messages import say
-from curriculum.model import MARK, Exercise, Lesson, PhasePlan, Request, Step, words
+from curriculum.model import LEVELS, Exercise, Lesson, PhasePlan, Request, Step, words
 from curriculum.personal import fill, personal_values
 from curriculum.request import literals, number
 from curriculum.roadmap import Roadmap, duration, hours, long_date, span
@@ -678,8 +678,6 @@ def render_tool(
         "study": study,
         "made_with": made_with,
     }
-    from curriculum.model import LEVELS
-
     cells = [
         markdown(f"tool-{tool.slug}", head),
         parameters_cell("parameters", values, lang),
@@ -695,8 +693,3 @@ def render_tool(
         "made_with": made_with,
     }
     return notebook(cells, about)
-
-
-def unknown_marks(text: str, known: Mapping[str, object]) -> list[str]:
-    """The names between ⟦ and ⟧ that nothing fills."""
-    return [name for name in MARK.findall(text) if name not in known]

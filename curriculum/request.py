@@ -23,7 +23,7 @@ LEAST_HOURS, MOST_HOURS = 0.5, 80.0
 LONGEST_NAME = 120
 
 _LANGUAGE_WORDS = {"ja": ("japanese", "日本語", "jpn", "jp"), "en": ("english", "英語", "eng")}
-LEVEL_WORDS = {
+_LEVEL_WORDS = {
     "beginner": ("初級", "初心者", "初級者", "入門", "初学者", "junior", "basic"),
     "intermediate": ("中級", "中級者"),
     "advanced": ("上級", "上級者", "senior", "expert"),
@@ -74,7 +74,7 @@ def resolve(
     names = tool_names(catalog, the_role)
     return Request(
         role=the_role.role,
-        level=find_level(the_role, level),
+        level=find_level(level, the_role),
         lang=find_language(lang) if lang else system_language(),
         start=the_start,
         hours_per_week=parse_pace(hours_per_week),
@@ -156,13 +156,13 @@ def find_role(catalog: Catalog, word: str) -> str:
     return _named(word, names, "unknown-role", list(catalog.role_files))
 
 
-def find_level(role: Role, word: str) -> str:
-    """A level by slug or by its title or common name, in any language."""
-    levels: list[str] = [level.id for level in role.levels]
-    names = {name: slug for slug in LEVELS for name in (slug, *LEVEL_WORDS[slug])}
-    names |= {title: level.id for level in role.levels for title in level.title.values()}
-    found = _named(word, names, "unknown-level", levels)
-    return choice("unknown-level", found, levels)
+def find_level(word: str, role: Role | None = None) -> str:
+    """A level by slug or common name, or by the title that the role gives it, in any language."""
+    levels: list[str] = [level.id for level in role.levels] if role else list(LEVELS)
+    names = {name: slug for slug in LEVELS for name in (slug, *_LEVEL_WORDS[slug])}
+    if role:
+        names |= {title: level.id for level in role.levels for title in level.title.values()}
+    return choice("unknown-level", _named(word, names, "unknown-level", levels), levels)
 
 
 def find_language(word: str) -> str:
