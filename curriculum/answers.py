@@ -14,13 +14,14 @@ import tempfile
 import time
 from collections.abc import Callable, Iterable, Mapping
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path, PurePosixPath
 from typing import Literal
 
+from curriculum.catalog import Catalog
 from curriculum.errors import OutputError, RequestError, near
-from curriculum.model import Exercise
-from curriculum.personal import fill
+from curriculum.model import Exercise, Story, words
+from curriculum.personal import fill, retold, values_of
 from curriculum.progress import Answer
 from curriculum.request import shown
 from curriculum.template import Section
@@ -36,7 +37,7 @@ _ATTEMPTS, _PAUSE = 6, 0.05
 
 
 @dataclass(frozen=True)
-class Outcome:
+class Written:
     """What became of a cell's text. `history` is where the file's earlier text went, `given` what was put beside it."""
 
     kind: Kind
@@ -49,12 +50,15 @@ class Outcome:
 
 
 @dataclass(frozen=True)
-class Lab:
+class Submission:
     """The folder of an exercise in a study, and what the exercise says of its files."""
 
     folder: Path
     section: Section
     values: Mapping[str, str]
+    story: Story = field(default_factory=dict)
+    #: A module with judges of a content pack's own; None where ours judge.
+    judges: Path | None = None
 
     @property
     def files(self) -> tuple[str, ...]:
@@ -81,22 +85,50 @@ class Lab:
             return True
         exercise: Exercise = self.section.content
         defaults = {name: value.default for name, value in exercise.values.items()}
-        starters = [b.body for b in self.section.blocks if b.role == "starter" and b.target[1] == file]
-        given = {_trimmed(fill(body, values)) for body in starters for values in (self.values, defaults)}
+        given = set()
+        for block in self.section.blocks:
+            if block.role == "starter" and block.target[1] == file:
+                values = self.values_in(block.lang or "en")
+                given |= {_trimmed(fill(block.body, values)), _trimmed(fill(block.body, {**values, **defaults}))}
         return _trimmed(fill(text, self.values)) in given
 
+    def untouched_all(self) -> bool:
+        """Whether nothing was attempted: every file of the answer is missing, empty or its starter."""
+        for file in self.files:
+            try:
+                text = _read(self.folder / file)
+            except OutputError:
+                return False
+            if text is not None and not self.untouched(file, text):
+                return False
+        return True
+
     def put_given(self, find: Callable[[str], Path | None]) -> tuple[str, ...]:
-        """Put the exercise's given files there where they are missing; their names. Raises OutputError."""
+        """Put the exercise's given files there where they are missing; their names. Raises OutputError.
+
+        They are written in the words of the learner's story.
+        """
         put = []
         exercise: Exercise = self.section.content
         for name in exercise.given:
             source, target = find(name), self.folder / name
             if source and not target.exists():
-                write_file(target, source.read_bytes())
+                write_file(target, retold(source.read_text(encoding="utf-8"), self.story).encode("utf-8"))
                 put.append(name)
         return tuple(put)
 
-    def answer(self, file: str, text: str, *, by: str, last: Answer | None, replace: bool = False) -> Outcome:
+    def artefact(self) -> str:
+        """A hash of the answer's files: the same for the same answer, whatever the ends of its lines.
+
+        Raises OutputError when a file cannot be read.
+        """
+        digest = hashlib.sha256()
+        for file in self.files:
+            text = _read(self.folder / file)
+            digest.update(f"{file}\0{sha256(text) if text is not None else ''}\0".encode())
+        return digest.hexdigest()[:16]
+
+    def answer(self, file: str, text: str, *, by: str, last: Answer | None, replace: bool = False) -> Written:
         """Write `text`, which the notebook `by` holds, to `file`, unless work could be lost. Raises CurriculumError.
 
         `last` is the last time that any notebook wrote the file. `replace` is the learner's word that the file may go;
@@ -111,21 +143,36 @@ class Lab:
         if there is None:
             return self._write(path, file, text, starter, None)
         if _with_line_ends(there) == text:
-            return Outcome("starter" if starter else "same", path, sha256(text))
+            return Written("starter" if starter else "same", path, sha256(text))
         untouched_there = self.untouched(file, there)
         if starter:
-            return Outcome("starter" if untouched_there else "starter-kept", path)
+            return Written("starter" if untouched_there else "starter-kept", path)
         own = last is not None and last.by == by and last.sha256 == sha256(there)
         if untouched_there or own or replace:
             return self._write(path, file, text, starter, None if untouched_there else path)
         other = last.by if last is not None and last.sha256 == sha256(there) else ""
         changed = dt.datetime.fromtimestamp(path.stat().st_mtime).astimezone()
-        return Outcome("edited", path, changed=changed, by=other)
+        return Written("edited", path, changed=changed, by=other)
 
-    def _write(self, path: Path, file: str, text: str, starter: bool, replaced: Path | None) -> Outcome:
+    def reset(self, lang: str) -> list[Path]:
+        """Put the starters back, in `lang`; where the files of the answer went. Raises OutputError."""
+        kept = []
+        for file, body in self.section.files("starter", lang).items():
+            path = self.folder / self.check(file)
+            there = _read(path)
+            if there is not None and not self.untouched(file, there):
+                kept.append(self._keep(path, file))
+            write_file(path, fill(body, self.values_in(lang)).encode("utf-8"))
+        return kept
+
+    def values_in(self, lang: str) -> dict[str, str]:
+        """What fills the marks, the story told in `lang`."""
+        return {**self.values, **{name: words(entry, lang) for name, entry in self.story.items()}}
+
+    def _write(self, path: Path, file: str, text: str, starter: bool, replaced: Path | None) -> Written:
         history = self._keep(replaced, file) if replaced else None
         write_file(path, text.encode("utf-8"))
-        return Outcome("starter" if starter else "written", path, sha256(text), history)
+        return Written("starter" if starter else "written", path, sha256(text), history)
 
     def _keep(self, path: Path, file: str) -> Path:
         """Copy a version that is about to go to `.history/`; a name there is never used twice."""
@@ -133,6 +180,15 @@ class Lab:
         target = self.folder / ".history" / f"{moment}-{file.replace('/', '-')}"
         write_file(target, path.read_bytes())
         return target
+
+
+def submission(catalog: Catalog, exercise: str, folder: Path, *, study: str = "", industry: str = "") -> Submission:
+    """The submission for an exercise in a folder. Raises RequestError for an exercise that does not exist."""
+    section = catalog.exercise(exercise)
+    story = catalog.story(industry)
+    return Submission(
+        folder, section, values_of(study, section.content, story), story, catalog.judges_file(section.tool)
+    )
 
 
 def sha256(text: str) -> str:

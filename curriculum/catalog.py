@@ -10,15 +10,15 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
-from functools import cached_property, lru_cache
+from functools import cached_property, lru_cache, partial
 from pathlib import Path
 
 import curriculum
 from curriculum.cache import cached
 from curriculum.errors import ContentError, Fault, RequestError, near
-from curriculum.model import Role
+from curriculum.model import Role, Story
 from curriculum.source import load_text, parse_yaml, validated
-from curriculum.template import Template, Tool, format_faults, load_template
+from curriculum.template import Section, Template, Tool, format_faults, load_template
 
 #: The frame of every study notebook; it lies among the templates but is no tool.
 FRAME = "study"
@@ -169,6 +169,49 @@ class Catalog:
             template = self.template(slug)
             assert template is not None
             yield from ((section.name, template) for section in template.sections if section.kind == "exercise")
+
+    def judges_file(self, tool: str) -> Path | None:
+        """The module with a pack's own judges of a tool, or None where ours judge."""
+        paths = (pack.root / "judges" / f"{tool.replace('-', '_')}.py" for pack in reversed(self.packs))
+        return next((path for path in paths if path.is_file()), None)
+
+    def exercise(self, slug: str) -> Section:
+        """An exercise's section. Raises RequestError for an exercise that does not exist."""
+        for tool in self.template_files:
+            if slug.startswith(f"{tool}-") and (template := self.template(tool)):
+                for section in template.sections:
+                    if section.kind == "exercise" and section.name == slug:
+                        return section
+        known = [name for name, _ in self.exercises()]
+        raise RequestError("unknown-exercise", value=slug[:60], near=near(slug, known) if slug else "")
+
+    @cached_property
+    def stories(self) -> dict[str, Story]:
+        """The story's words by industry, from the topmost pack that tells it. Raises ContentError."""
+        for pack in reversed(self.packs):
+            path = pack.root / "templates" / "stories.yaml"
+            if path.is_file():
+                return cached("stories", path, partial(_read_stories, path))
+        return {}
+
+    def story(self, industry: str = "") -> Story:
+        """The words of the story in an industry; those of the first one where `industry` is empty.
+
+        Raises RequestError for an industry without a story.
+        """
+        stories = self.stories
+        if industry and industry not in stories:
+            raise RequestError("unknown-industry", value=industry, choices=list(stories), near=near(industry, stories))
+        return stories[industry] if industry else next(iter(stories.values()), {})
+
+
+def _read_stories(path: Path) -> dict[str, Story]:
+    text, faults = load_text(path, f"templates/{path.name}")
+    if not faults:
+        stories, faults = validated(parse_yaml(text, f"templates/{path.name}"), dict[str, Story], path.name, None)
+    if faults:
+        raise ContentError(faults)
+    return dict(stories)
 
 
 @lru_cache(maxsize=8)

@@ -226,6 +226,12 @@ def _request_options(command: Command) -> Command:
         click.option(
             "--only", metavar="TOOLS", multiple=True, help="Only these tools.", shell_complete=_complete("tool")
         ),
+        click.option(
+            "--industry",
+            metavar="INDUSTRY",
+            default="",
+            help="Where the exercises' story plays: tech, finance, automotive, healthcare, manufacturing.",
+        ),
         click.option("--fit", is_flag=True, help="Keep what meets the deadline; list what was left out."),
         _option_content,
     ]
@@ -669,6 +675,67 @@ def _rewrite(path: Path, stamps: dict[str, str] | None = None) -> bool:
     except OSError as error:
         raise OutputError("cannot-write", path=str(path), problem=error.strerror or "") from error
     return True
+
+
+@cli.command()
+@click.argument("exercises", nargs=-1)
+@click.option("--proofs", "place", metavar="DIR", default="", help="Where the right and wrong answers are kept.")
+@click.option("--quick", is_flag=True, help="Only what files tell: start no program and ask no server.")
+@_option_lang
+@_option_content
+def prove(exercises: tuple[str, ...], place: str, quick: bool, lang: str, content: str | None) -> int:
+    """Prove exercises: starter, solution, and the right and wrong answers that are kept for them.
+
+    Each is judged as two learners would have it judged: with the default values, and with another's in another industry.
+    """
+    import time
+
+    from curriculum.catalog import own_pack
+    from curriculum.proving import LEAST_RIGHT, LEAST_WRONG, proofs, run_proof, verdict
+    from curriculum.request import find_language, system_language
+
+    lang = find_language(lang) if lang else system_language()
+    catalog = _catalog(content)
+    folder = Path(place) if place else own_pack().root / "tests" / "proofs"
+    names = exercises or tuple(name for name, _ in catalog.exercises())
+    good = total = 0
+    missing: set[str] = set()
+    begun = time.monotonic()
+    for name in names:
+        catalog.exercise(name)
+        kept = list(proofs(name, folder if folder.is_dir() else None))
+        for n, proof in enumerate(kept):
+            # Every other answer is the second learner's, and the solution both's.
+            learners = [("", ""), ("proof", "finance")]
+            for study, industry in learners if proof.kind == "solution" else learners[n % 2 : n % 2 + 1]:
+                start = time.monotonic()
+                outcome = run_proof(proof, catalog, study=study, industry=industry, live=not quick)
+                wrong = verdict(proof, outcome)
+                missing |= set(outcome.missing)
+                if quick and proof.kind == "wrong" and not outcome.failed and outcome.waiting:
+                    wrong = ""
+                total, good = total + 1, good + (not wrong)
+                word = _say(lang, "prove.wrong" if wrong else "prove.ok")
+                seconds = time.monotonic() - start
+                click.echo(f"{word:6} {seconds:5.1f} s  {proof.name}{'  ' + wrong if wrong else ''}")
+        right, bad = (sum(proof.kind == kind for proof in kept) for kind in ("right", "wrong"))
+        if right < LEAST_RIGHT or bad < LEAST_WRONG:
+            total += 1
+            click.echo(
+                _say(
+                    lang,
+                    "prove.few",
+                    exercise=name,
+                    right=right,
+                    wrong=bad,
+                    least_right=LEAST_RIGHT,
+                    least_wrong=LEAST_WRONG,
+                )
+            )
+    if missing and not quick:
+        click.echo(_say(lang, "prove.missing", names=sorted(missing)))
+    click.echo(_say(lang, "prove.sum", good=good, total=total, seconds=round(time.monotonic() - begun)))
+    return 0 if good == total else 1
 
 
 @cli.command()

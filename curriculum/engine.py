@@ -105,7 +105,15 @@ def compose_tool(notebook: Notebook, parameters: dict[str, Any]) -> Json:
     from curriculum.errors import ContentError
     from curriculum.model import study_id
     from curriculum.render import render_tool
-    from curriculum.request import choice, clean_id, clean_name, find_language, find_level, system_language
+    from curriculum.request import (
+        choice,
+        clean_id,
+        clean_name,
+        find_industry,
+        find_language,
+        find_level,
+        system_language,
+    )
     from curriculum.template import Tool, parse_template
 
     template, faults = parse_template(notebook)
@@ -114,7 +122,8 @@ def compose_tool(notebook: Notebook, parameters: dict[str, Any]) -> Json:
     values = {**_defaults(notebook), **parameters}
     level = find_level(str(values["level"]))
     lang = find_language(str(values["lang"])) if values["lang"] else system_language()
-    front = template.front
+    front, catalog = template.front, catalog_at(None)
+    industry = find_industry(catalog, values.get("industry", ""))
     learner, learner_id = clean_name(values["learner"]), clean_id(values["id"])
     tool = Tool(front.tool, front.title, front.category, front.needs, front.hours, front.docs, template)
     return render_tool(
@@ -125,7 +134,9 @@ def compose_tool(notebook: Notebook, parameters: dict[str, Any]) -> Json:
         learner=learner,
         id=learner_id,
         variant=choice("unknown-variant", str(values["variant"]), ("learner", "instructor")),
-        made_with=catalog_at(None).made_with,
+        industry=industry,
+        story=catalog.story(industry),
+        made_with=catalog.made_with,
     )
 
 

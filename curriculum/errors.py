@@ -3,6 +3,7 @@
 CurriculumError            exit code 1; nothing half-written
 ├── RequestError           a value that someone asked for (unknown level, 0 hours, a date that does not exist)
 ├── ContentError           a role, a template or a content pack; carries every fault found
+├── AnswerError            a learner's answer that cannot be read or run at all
 ├── OutputError            the place where something was to be written
 └── ProgressError          a learner's log that cannot be read or written
 """
@@ -68,6 +69,10 @@ def _rebuild(kind: type[CurriculumError], key: str, params: dict[str, object]) -
 
 class RequestError(CurriculumError):
     """A value that was asked for cannot be used."""
+
+
+class AnswerError(CurriculumError):
+    """A learner's answer cannot be read or run, so that its criteria cannot be judged."""
 
 
 class OutputError(CurriculumError):

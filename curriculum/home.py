@@ -33,6 +33,7 @@ PARAMETERS: dict[str, tuple[type, ...]] = {
     "fit": (bool,),
     "single": (bool,),
     "variant": (str,),
+    "industry": (str,),
     "part": (str,),
     "study": (str,),
     "made_with": (str,),

@@ -11,7 +11,7 @@ from typing import Any
 
 from curriculum import magic
 
-_NAMES = ("start", "checklist", "dashboard", "done", "undo", "hint")
+_NAMES = ("start", "checklist", "check", "dashboard", "done", "undo", "hint", "use", "adopt", "doctor")
 
 
 def load_ipython_extension(shell: Any) -> None:

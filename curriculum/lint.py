@@ -214,7 +214,7 @@ def lint_template(path: Path, stem: str, catalog: Catalog, known: Collected) -> 
             yield from _section(section, front.tool, catalog, known)
         if section.kind == "exercise":
             raw_values = section.document.value.get("values") if isinstance(section.document.value, dict) else None
-            yield from _marks(section, set(raw_values) if isinstance(raw_values, dict) else set())
+            yield from _marks(section, {*catalog.story(), *(raw_values if isinstance(raw_values, dict) else ())})
         yield from _blocks(section)
     yield from _missing(file, strings)
     yield from _wrong_language(file, strings)
@@ -315,6 +315,9 @@ def _exercise(section: Section, exercise: Exercise, catalog: Catalog) -> Iterato
             yield Fault(file, "no-given-file", cell, line(("given",)), {"name": name})
     if any(c.live for c in exercise.rubric.values()) and exercise.backend is None:
         yield Fault(file, "live-without-backend", cell, line(("rubric",)), {"name": section.name})
+    for slug, criterion in exercise.rubric.items():
+        if criterion.live and criterion.session is None:
+            yield Fault(file, "live-without-session", cell, line(("rubric", slug)), {"name": slug})
     for name, value in exercise.values.items():
         if name.endswith("port") and (int(value.default) if value.default.isdecimal() else 0) in RESERVED_PORTS:
             yield Fault(file, "reserved-port", cell, line(("values", name)), {"value": value.default})

@@ -54,7 +54,7 @@ def roles(catalog: Catalog, lang: str) -> list[Row]:
                 "title": words(role.title, lang),
                 "levels": levels,
                 "tools": len(role.tools),
-                "phases": len(role.phases),
+                "phases": sum(not phase.prelude for phase in role.phases),
             }
         )
     return rows
@@ -112,7 +112,7 @@ def role_page(catalog: Catalog, name: str, lang: str) -> str:
         )
         lines = [f"- {words(text, lang)}" for text in level.expectations]
         parts += [f"## {words(level.title, lang)} ({years})", "\n".join(lines)]
-    for number_, phase in enumerate(role.phases, start=1):
+    for number_, phase in role.numbered:
         title = say(lang, "timeline.phase", number=number_, title=words(phase.title, lang))
         lines = [f"- {words(topic.title, lang)}: {words(topic.covers, lang)}" for topic in phase.topics]
         parts += [f"## {title}", words(phase.why, lang), "\n".join(lines)]
@@ -163,12 +163,12 @@ def exercise_page(catalog: Catalog, name: str, lang: str) -> str:
     found = dict(catalog.exercises())
     if name not in found:
         raise RequestError("unknown-exercise", value=name, near=near(name, found))
-    from curriculum.personal import fill, personal_values
+    from curriculum.personal import fill, values_of
     from curriculum.render import Page
 
     template = found[name]
     section = next(section for section in template.sections if section.name == name)
-    page = Page(template.front.tool, words(template.front.title, lang), template, section.level, lang, "")
+    page = Page(template.front.tool, words(template.front.title, lang), template, section.level, lang, "", catalog.story())
     text = page.task(section)
     starters = [f"```\n{body.rstrip()}\n```" for body in section.files("starter", lang).values()]
-    return fill("\n\n".join(["#" + text.lstrip("#"), *starters]), personal_values("", section.content))
+    return fill("\n\n".join(["#" + text.lstrip("#"), *starters]), values_of("", section.content, catalog.story(), lang))

@@ -10,7 +10,7 @@ from __future__ import annotations
 import datetime as dt
 import hashlib
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Annotated, Any, Literal, TypeVar, dataclass_transform
@@ -103,6 +103,8 @@ def _gather(value: Any) -> Any:
 
 Text = Annotated[dict[str, str], Before(_as_text), After(_text)]
 Slug = Annotated[str, _matching(r"^[a-z0-9]+(-[a-z0-9]+)*$", 48)]
+#: The words of the story in one industry, by the mark that they fill.
+Story = dict[str, Text]
 Address = Annotated[str, _matching(r"^https://")]
 Minutes = Annotated[int, Ge(1), Le(6000)]
 Estimate = Annotated[float, Gt(0), Le(400)]
@@ -273,6 +275,10 @@ class Criterion:
     live: bool = False
     why: Text
     note: Text | None = None
+    #: What to say of a mistake that people often make, by a key that the judge gives.
+    faults: dict[Slug, Text] = field(default_factory=dict)
+    #: For a live criterion: what the real tool printed, to be read where it is not there. Commands begin with `$ `.
+    session: Annotated[str, _matching(r"^\$ \S", 20_000)] | None = None
 
 
 @content
@@ -416,8 +422,11 @@ class Topic:
 
 @content
 class Phase:
+    """A stretch of the learning path. A `prelude` stands before the role's own phases, which count from 1."""
+
     id: Slug
     title: Text
+    prelude: bool = False
     months: Span | None = None
     hours: Span | None = None
     ongoing: bool = False
@@ -470,6 +479,13 @@ class RoleTool:
     docs: Address
 
 
+def _prelude_first(phases: tuple[Phase, ...]) -> tuple[Phase, ...]:
+    """A prelude has the number 0, so there is one at most, and nothing comes before it."""
+    if any(phase.prelude for phase in phases[1:]):
+        raise unfit("prelude-not-first")
+    return phases
+
+
 @content
 class Role:
     """Everything that is known of a role."""
@@ -483,7 +499,7 @@ class Role:
     skills: tuple[SkillGroup, ...] = ()
     levels: tuple[RoleLevel, ...]
     questions: tuple[Annotated[Question, Before(_gather)], ...] = ()
-    phases: Annotated[tuple[Phase, ...], Len(1)]
+    phases: Annotated[tuple[Phase, ...], Len(1), After(_prelude_first)]
     industries: tuple[Industry, ...] = ()
     team: tuple[Titled, ...] = ()
     aptitudes: tuple[Titled, ...] = ()
@@ -492,6 +508,11 @@ class Role:
     trends: tuple[TrendGroup, ...] = ()
     related: tuple[Related, ...] = ()
     tools: tuple[RoleTool, ...]
+
+    @property
+    def numbered(self) -> Iterator[tuple[int, Phase]]:
+        """The phases with their numbers: a prelude is 0, the others count from 1."""
+        return enumerate(self.phases, start=0 if self.phases[0].prelude else 1)
 
     def level(self, level: str) -> RoleLevel:
         """The role's own words for a level. Raises KeyError when the role does not have it."""
@@ -528,6 +549,7 @@ class Request:
     fit: bool = False
     single: bool = False
     variant: str = "learner"
+    industry: str = ""
     part: str = ""
 
     @cached_property
@@ -578,7 +600,7 @@ class Skip:
 
 @dataclass(frozen=True)
 class PhasePlan:
-    """The steps of one phase, in order; may be empty."""
+    """The steps of one phase, in order; may be empty. The number of a prelude is 0."""
 
     phase: str
     number: int

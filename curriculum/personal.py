@@ -3,9 +3,13 @@
 from __future__ import annotations
 
 import hashlib
+import re
 from collections.abc import Mapping
 
-from curriculum.model import MARK, RESERVED_PORTS, Exercise, Value
+from curriculum.model import ANY, MARK, RESERVED_PORTS, Exercise, Story, Value, words
+
+#: A word as code has it: `distance_km`, `delivery-time`.
+_WORD = re.compile(r"[A-Za-z][A-Za-z0-9]*(?:[-_][A-Za-z0-9]+)*")
 
 
 def personal_values(study: str, exercise: Exercise) -> dict[str, str]:
@@ -14,6 +18,18 @@ def personal_values(study: str, exercise: Exercise) -> dict[str, str]:
     The same name and range give the same value in every exercise of a study.
     """
     return {name: _draw(study, name, value) if study else value.default for name, value in exercise.values.items()}
+
+
+def values_of(study: str, exercise: Exercise, story: Story, lang: str = "en") -> dict[str, str]:
+    """What fills the marks of an exercise: the words of the learner's story, and the personal values."""
+    told = {name: words(text, lang) for name, text in story.items()}
+    return {**told, **personal_values(study, exercise)}
+
+
+def retold(text: str, story: Story) -> str:
+    """A given file in the words of the story: code that runs as it stands, so that its words are their own marks."""
+    names = {name: entry[ANY] for name, entry in story.items() if ANY in entry}
+    return _WORD.sub(lambda match: names.get(match[0], match[0]), text)
 
 
 def fill(text: str, values: Mapping[str, str]) -> str:

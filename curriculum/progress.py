@@ -56,6 +56,27 @@ class Log:
             except OSError as error:
                 raise self._unwritable(error) from error
 
+    def merge(self, events: Iterable[Event]) -> int:
+        """Take over events of another log that this one does not have; how many. Raises ProgressError."""
+        known = {event["id"] for event in self.events()}
+        new = [event for event in events if event["id"] not in known]
+        if not new:
+            return 0
+        lines = "".join(json.dumps(event, ensure_ascii=False, separators=(",", ":")) + "\n" for event in new)
+        with self._lock, self._opened() as handle:
+            size = os.lseek(handle, 0, os.SEEK_END)
+            torn = size and not _read(handle, size - 1, size).endswith(b"\n")
+            raw = (b"\n" if torn else b"") + lines.encode("utf-8", "backslashreplace")
+            try:
+                if os.write(handle, raw) != len(raw):
+                    raise OSError(28, os.strerror(28))
+                os.fsync(handle)
+            except OSError as error:
+                with suppress(OSError):
+                    os.ftruncate(handle, size)
+                raise self._unwritable(error) from error
+        return len(new)
+
     def events(self) -> list[Event]:
         """Every readable event, of the log and of conflict copies beside it, each once, ordered by (at, id).
 
@@ -144,11 +165,44 @@ class Answer:
 
 
 @dataclass(frozen=True)
+class Check:
+    """An outcome as the log keeps it: when, of which artefact, by which judge, and the findings as data."""
+
+    outcome: str
+    how: str
+    at: str
+    artefact: str
+    judge: str
+    waiting: tuple[str, ...] = ()
+    data: Mapping[str, Any] = field(default_factory=dict)
+
+    @property
+    def rank(self) -> int:
+        """How much it proves: nothing, a pass from recorded data or files, an emulated one, a real one."""
+        return 1 + _EVIDENCE.index(self.how) if self.outcome == "passed" and self.how in _EVIDENCE else 0
+
+
+#: Evidence for a pass, the strongest last.
+_EVIDENCE = ("fixture", "static", "emulated", "real")
+
+
+@dataclass(frozen=True)
 class State:
-    """What a learner has done, as the events tell it."""
+    """What a learner has done, as the events tell it.
+
+    `best` holds, for each exercise, the check that proves the most: a pass is never taken away by a later check.
+    `latest` holds the last one. `tries` counts failed checks of different answers, `hints` the hints that were opened.
+    """
 
     ticks: Mapping[str, bool] = field(default_factory=dict)
     answers: Mapping[tuple[str, str], Answer] = field(default_factory=dict)
+    best: Mapping[str, Check] = field(default_factory=dict)
+    latest: Mapping[str, Check] = field(default_factory=dict)
+    tries: Mapping[str, int] = field(default_factory=dict)
+    hints: Mapping[str, int] = field(default_factory=dict)
+    solutions: frozenset[str] = frozenset()
+    contexts: Mapping[str, str] = field(default_factory=dict)
+    studies: frozenset[str] = frozenset()
 
     def ticked(self, item: str, formerly: Iterable[str] = ()) -> bool:
         """Whether an item is ticked, under its name or, where that has no event yet, one that it had before."""
@@ -158,18 +212,62 @@ class State:
         """Whether an answer to the exercise was ever written."""
         return any(slug == exercise for slug, _ in self.answers)
 
+    def passed(self, exercise: str) -> Check | None:
+        """The check that passed an exercise, the one that proves the most; None while there is none."""
+        check = self.best.get(exercise)
+        return check if check and check.rank else None
+
 
 def fold(events: Iterable[Event]) -> State:
     """The state after `events`, which are in order. Kinds and fields that this version does not know are passed over."""
     ticks: dict[str, bool] = {}
     answers: dict[tuple[str, str], Answer] = {}
+    best: dict[str, Check] = {}
+    latest: dict[str, Check] = {}
+    failed: dict[str, set[str]] = {}
+    hints: dict[str, int] = {}
+    solutions: set[str] = set()
+    contexts: dict[str, str] = {}
+    studies: set[str] = set()
     for event in events:
+        if isinstance(event.get("study"), str):
+            studies.add(event["study"])
         match event:
             case {"kind": "tick", "item": str(item), "done": bool(done)}:
                 ticks[item] = done
             case {"kind": "answer", "exercise": str(exercise), "file": str(file), "sha256": str(sha), "by": str(by)}:
                 answers[exercise, file] = Answer(sha, by, event["at"])
-    return State(ticks, answers)
+            case {"kind": "outcome", "exercise": str(exercise), "outcome": str(), "findings": list()}:
+                check = _check(event)
+                latest[exercise] = check
+                if exercise not in best or check.rank >= best[exercise].rank:
+                    best[exercise] = check
+                if check.outcome == "failed":
+                    failed.setdefault(exercise, set()).add(check.artefact)
+            case {"kind": "hint", "exercise": str(exercise), "number": int(opened)}:
+                hints[exercise] = max(opened, hints.get(exercise, 0))
+            case {"kind": "solution", "exercise": str(exercise)}:
+                solutions.add(exercise)
+            case {"kind": "reset", "exercise": str(exercise)}:
+                failed.pop(exercise, None)
+                latest.pop(exercise, None)
+            case {"kind": "use", "backend": str(backend), "context": str(context)}:
+                contexts[backend] = context
+    tries = {exercise: len(artefacts) for exercise, artefacts in failed.items()}
+    return State(ticks, answers, best, latest, tries, hints, frozenset(solutions), contexts, frozenset(studies))
+
+
+def _check(event: Event) -> Check:
+    waiting = event.get("waiting")
+    return Check(
+        outcome=event["outcome"],
+        how=str(event.get("how", "static")),
+        at=event["at"],
+        artefact=str(event.get("artefact", "")),
+        judge=str(event.get("judge", "")),
+        waiting=tuple(map(str, waiting)) if isinstance(waiting, list) else (),
+        data=event,
+    )
 
 
 def _parse(line: bytes) -> Event | None:

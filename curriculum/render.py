@@ -19,8 +19,8 @@ from curriculum import snapshot
 from curriculum.cache import cache_folder
 from curriculum.errors import ContentError, Fault, RequestError
 from curriculum.messages import say
-from curriculum.model import LEVELS, Exercise, Lesson, PhasePlan, Request, Step, words
-from curriculum.personal import fill, personal_values
+from curriculum.model import LEVELS, Exercise, Lesson, PhasePlan, Request, Step, Story, words
+from curriculum.personal import fill, values_of
 from curriculum.request import literals, number
 from curriculum.roadmap import Roadmap, duration, hours, long_date, span
 from curriculum.source import Cell, Notebook
@@ -134,20 +134,26 @@ class Page:
     level: str
     lang: str
     study: str
+    story: Story
     variant: str = "learner"
 
     def say(self, key: str, **params: object) -> str:
         return say(self.lang, key, **params)
 
     def cells(self, confirm: tuple[str, ...]) -> Iterator[Json]:
-        """Confirming the lower depths, lessons, checklist, exercises, and work of one's own, in that order."""
+        """Confirming the lower depths, then the level's sections in the template's order, and work of one's own."""
         yield from self.confirm(confirm)
-        for section in self.template.lessons(self.level):
-            yield self.lesson(section)
-        if self.template.items(self.level):
-            yield self.checklist(f"{self.tool}-checklist", (self.level,), f'checklist("{self.tool}")')
-        for section in self.template.exercises(self.level):
-            yield from self.exercise(section)
+        listed = False
+        for section in self.template.sections:
+            if section.level != self.level:
+                continue
+            if section.kind == "lesson":
+                yield self.lesson(section)
+            elif section.kind == "exercise":
+                yield from self.exercise(section)
+            elif not listed:
+                listed = True
+                yield self.checklist(f"{self.tool}-checklist", (self.level,), f'checklist("{self.tool}")')
         yield from self.practice()
 
     def confirm(self, levels: tuple[str, ...]) -> Iterator[Json]:
@@ -205,7 +211,7 @@ class Page:
 
     def exercise(self, section: Section, heading: str = "page.exercise") -> Iterator[Json]:
         exercise: Exercise = section.content
-        values = personal_values(self.study, exercise)
+        values = values_of(self.study, exercise, self.story, self.lang)
         yield markdown(section.name, fill(self.task(section, heading), values))
         files = section.files("starter", self.lang)
         for n, (file, body) in enumerate(files.items(), start=1):
@@ -382,10 +388,13 @@ class Book:
 
     @cached_property
     def parts(self) -> tuple[str, ...]:
-        """The notebooks of the study: `""` alone, or the map `""` and one part for each phase that has steps."""
+        """The notebooks of the study: `""` alone, or the map `""` and one part for each numbered phase that has steps.
+
+        A prelude stays in the map: the first success needs no second notebook.
+        """
         if not self.split and (self.request.single or len(self._whole) <= MOST_CELLS):
             return ("",)
-        return ("", *(f"phase-{phase.number}" for phase in self.roadmap.plan.phases if phase.steps))
+        return ("", *(f"phase-{phase.number}" for phase in self.roadmap.plan.phases if phase.steps and phase.number))
 
     def notebook(self) -> Json:
         """The notebook that the request's `part` names. Raises RequestError for a part that the study does not have."""
@@ -421,9 +430,12 @@ class Book:
         return cells + list(self._frame("closing"))
 
     def _map(self) -> Iterator[Json]:
-        """Place, roadmap and all checklists; the lessons and exercises are in the parts."""
+        """The prelude, and all checklists; the other lessons and exercises are in the parts."""
         for phase in self.roadmap.plan.phases:
             if not phase.steps:
+                continue
+            if not phase.number:
+                yield from self._phase(phase)
                 continue
             yield from self._frame("phase", phase=self._phase_view(phase), suffix=phase.phase)
             file = part_file(self.lang, f"phase-{phase.number}")
@@ -466,6 +478,7 @@ class Book:
             step.level,
             self.lang,
             self.request.study,
+            self.roadmap.story,
             self.request.variant,
         )
 
@@ -502,11 +515,12 @@ class Book:
         for phase in self.roadmap.plan.phases:
             for step in phase.steps:
                 template = self.roadmap.tools[step.tool].template
-                sections = (*template.lessons(step.level), *template.exercises(step.level)) if template else ()
-                if sections:
-                    content = sections[0].content
+                if template and (sections := template.work(step.level)):
+                    section = sections[0]
+                    content = section.content
                     return SimpleNamespace(
-                        link=self._link(phase.number, sections[0].name),
+                        kind=section.kind,
+                        link=self._link(phase.number, section.name),
                         title=words(content.title, self.lang),
                         time=duration(content.minutes, self.lang),
                         tool=self.roadmap.title(step.tool),
@@ -552,6 +566,7 @@ class Book:
             "table": lambda text: _in_table(words(text, lang)),
             "titles": lambda slugs: say(lang, "list.comma").join(self._linked(slug) for slug in slugs),
             "made_with": self.made_with,
+            "story": {name: words(text, lang) for name, text in roadmap.story.items()},
             "lang": lang,
             "study": self.request.study,
         }
@@ -564,8 +579,8 @@ class Book:
         return f"[{title}]({self._links[slug]})" if slug in self._links else title
 
     def _link(self, phase: int, cell_id: str) -> str:
-        """The address of a cell of a phase: in this notebook, or in the part that holds it."""
-        part = f"phase-{phase}"
+        """The address of a cell of a phase: in this notebook, or in the part (a prelude: the map) that holds it."""
+        part = f"phase-{phase}" if phase else ""
         file = part_file(self.lang, part) if self.split and self.request.part != part else ""
         return f"{file}#cell-id={cell_id}"
 
@@ -652,12 +667,22 @@ def part_file(lang: str, part: str) -> str:
 
 
 def render_tool(
-    tool: Tool, *, level: str, lang: str, study: str, learner: str, id: str, variant: str, made_with: str
+    tool: Tool,
+    *,
+    level: str,
+    lang: str,
+    study: str,
+    industry: str,
+    story: Story,
+    learner: str,
+    id: str,
+    variant: str,
+    made_with: str,
 ) -> Json:
     """A study notebook of one tool: what a template gives alone."""
     assert tool.template is not None
     title = words(tool.title, lang)
-    page = Page(tool.slug, title, tool.template, level, lang, study, variant)
+    page = Page(tool.slug, title, tool.template, level, lang, study, story, variant)
     front = tool.template.front
     head = say(
         lang,
@@ -675,6 +700,7 @@ def render_tool(
         "learner": learner,
         "id": id,
         "variant": variant,
+        "industry": industry,
         "study": study,
         "made_with": made_with,
     }

@@ -52,11 +52,19 @@ def resolve(
     fit: bool = False,
     single: bool = False,
     variant: str = "learner",
+    industry: str = "",
     part: str = "",
     today: dt.date | None = None,
 ) -> Request:
     """Turn words into a `Request`. Raises RequestError for the first value that cannot be used."""
-    for option, word in (("role", role), ("level", level), ("lang", lang), ("variant", variant), ("part", part)):
+    for option, word in (
+        ("role", role),
+        ("level", level),
+        ("lang", lang),
+        ("variant", variant),
+        ("industry", industry),
+        ("part", part),
+    ):
         if not isinstance(word, str):
             raise RequestError("name-not-text", value=shown(str(word)), option=option)
     roles = list(catalog.role_files)
@@ -88,6 +96,7 @@ def resolve(
         fit=flag(fit, "fit"),
         single=flag(single, "single"),
         variant=choice("unknown-variant", variant, ("learner", "instructor")),
+        industry=find_industry(catalog, industry, the_role),
         part=part,
     )
 
@@ -110,6 +119,7 @@ def literals(request: Request) -> dict[str, object]:
         "fit": request.fit,
         "single": request.single,
         "variant": request.variant,
+        "industry": request.industry,
         "part": request.part,
     }
 
@@ -165,6 +175,19 @@ def find_level(word: str, role: Role | None = None) -> str:
     return choice("unknown-level", _named(word, names, "unknown-level", levels), levels)
 
 
+def find_industry(catalog: Catalog, word: object, role: Role | None = None) -> str:
+    """An industry that the story is told for, by id or by the title that the role gives it; "" stays "", the first one."""
+    if not isinstance(word, str):
+        raise RequestError("name-not-text", value=shown(str(word)), option="industry")
+    if not word.strip():
+        return ""
+    names = {name: name for name in catalog.stories}
+    for industry in role.industries if role else ():
+        if industry.id in catalog.stories:
+            names |= dict.fromkeys(industry.title.values(), industry.id)
+    return _named(word, names, "unknown-industry", list(catalog.stories))
+
+
 def find_language(word: str) -> str:
     """A language by code or by name."""
     names = {name: lang for lang, others in _LANGUAGE_WORDS.items() for name in (lang, *others)}
@@ -202,15 +225,16 @@ def shown(text: str) -> str:
 
 
 def find_phases(role: Role, words: Iterable[str]) -> tuple[str, ...]:
-    """Phases by number (from 1) or id, in the role's order."""
-    ids = [phase.id for phase in role.phases]
+    """Phases by number (a prelude is 0, the others count from 1) or id, in the role's order."""
+    numbers = {number: phase.id for number, phase in role.numbered}
+    ids = list(numbers.values())
     wanted = set()
     for word in words:
         text = unicodedata.normalize("NFKC", word)
-        if text.isdecimal() and 1 <= int(text) <= len(ids):
-            wanted.add(ids[int(text) - 1])
+        if text.isdecimal() and int(text) in numbers:
+            wanted.add(numbers[int(text)])
         else:
-            choices = [f"{n} ({slug})" for n, slug in enumerate(ids, start=1)]
+            choices = [f"{n} ({slug})" for n, slug in numbers.items()]
             if text not in ids:
                 raise RequestError("unknown-phase", value=shown(word), choices=choices, near=near(text, ids))
             wanted.add(text)

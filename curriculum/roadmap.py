@@ -10,7 +10,7 @@ from typing import Any
 
 from curriculum.catalog import Catalog
 from curriculum.messages import say
-from curriculum.model import Minutage, Phase, PhasePlan, Plan, Reason, Request, Role, Skip, Step, words
+from curriculum.model import Minutage, Phase, PhasePlan, Plan, Reason, Request, Role, Skip, Step, Story, words
 from curriculum.planner import plan_study
 from curriculum.request import number
 from curriculum.template import Tool
@@ -58,6 +58,7 @@ class Roadmap:
     role: Role
     tools: Mapping[str, Tool]
     lang: str
+    story: Story
 
     @classmethod
     def of(cls, catalog: Catalog, request: Request) -> Roadmap:
@@ -91,7 +92,9 @@ class Roadmap:
 
     def why_step(self, step: Step) -> str:
         sentences = [self.why(step.reason)]
-        if step.reason.key.startswith("topic-"):
+        if step.reason.key.startswith("topic-") and self.phase(step.phase).prelude:
+            sentences = [say(self.lang, "why.prelude")]
+        elif step.reason.key.startswith("topic-"):
             topic = self.role.phases[step.reason.params["phase"]].topics
             title = next(words(t.title, self.lang) for t in topic if t.id == step.reason.params["topic"])
             if title == self.title(step.tool):
@@ -131,6 +134,8 @@ class Roadmap:
     def document_months(self, phase: PhasePlan) -> str:
         """What the role's own document says of a phase's length."""
         source = self.phase(phase.phase)
+        if source.prelude:
+            return say(self.lang, "months.prelude")
         if source.ongoing or source.months is None:
             return say(self.lang, "months.ongoing")
         first, last = number(source.months.first), number(source.months.to or source.months.first)
@@ -224,4 +229,4 @@ def _drawn(catalog: Catalog, request: Request) -> Roadmap:
     # The command plans for its own words, and once more inside Papermill: the same request, the same plan.
     role = catalog.role(request.role)
     tools = catalog.tools(role)
-    return Roadmap(plan_study(request, role, tools), role, tools, request.lang)
+    return Roadmap(plan_study(request, role, tools), role, tools, request.lang, catalog.story(request.industry))

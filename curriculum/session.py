@@ -9,23 +9,32 @@ from collections.abc import Iterable, Iterator
 from dataclasses import replace as changed
 from functools import cached_property
 from pathlib import Path
+from typing import Any
 
 from curriculum import snapshot
-from curriculum.answers import Lab, Outcome
+from curriculum.answers import Submission, Written, submission
 from curriculum.catalog import Catalog, catalog_at
+from curriculum.checking import Tell, check
 from curriculum.errors import CurriculumError, ProgressError, RequestError, near
+from curriculum.feedback import feedback, hint_folds, opened, solution_fold
 from curriculum.home import PARAMETERS, Home, warnings
 from curriculum.messages import say
-from curriculum.model import LEVELS, words
-from curriculum.personal import fill, personal_values
+from curriculum.model import LEVELS, Story, words
+from curriculum.model import Item as TemplateItem
+from curriculum.outcome import Outcome
+from curriculum.personal import fill, values_of
+from curriculum.places import adopted, found_elsewhere, remember
 from curriculum.planner import plan_study
 from curriculum.progress import Log, State
 from curriculum.request import find_language, resolve, shown, system_language
+from curriculum.result import Result
 from curriculum.roadmap import Roadmap
 from curriculum.snapshot import Item, Picture, Row
 from curriculum.source import load_notebook
 from curriculum.template import Section, Template
 
+#: Backends of which a learner names the context.
+BACKENDS = ("kubernetes",)
 #: Settings that say where a notebook comes from; the others are a request.
 _ORIGIN = {"study", "made_with"}
 
@@ -40,8 +49,9 @@ class Session:
         self.lock = threading.RLock()
         self.folder = Path(tempfile.mkdtemp(prefix="curriculum-")) if home.template else home.folder
         self.log = Log(self.folder, self.study)
-        self._hints: dict[str, int] = {}
         self._places: dict[str, str] = {}
+        if self.study and not home.template:
+            remember(self.study, self.folder)
 
     # --- what the study is ---
 
@@ -74,7 +84,7 @@ class Session:
         request = resolve(self.catalog, **asked)
         role = self.catalog.role(request.role)
         tools = self.catalog.tools(role)
-        return Roadmap(plan_study(request, role, tools), role, tools, self.lang)
+        return Roadmap(plan_study(request, role, tools), role, tools, self.lang, self.story)
 
     def say(self, key: str, /, **params: object) -> str:
         return say(self.lang, key, **params)
@@ -87,9 +97,28 @@ class Session:
         made, now = self.home.settings.get("made_with"), self.catalog.made_with
         if made and made != now:
             lines.append(self.say("study.made-with", made=made, now=now))
+        lines += self._strays()
         if self.log.unreadable:
             lines.append(self.say("study.warn-unreadable", count=self.log.unreadable, path=self.log.path.name))
         return lines
+
+    def _strays(self) -> Iterator[str]:
+        """Progress that lies where it was not expected: another study's here, or this study's elsewhere."""
+        studies = self.log.state().studies
+        if studies and self.study and self.study not in studies:
+            yield self.say("study.warn-foreign", path=self.log.path.name)
+        elif not studies and self.study:
+            for folder, events in found_elsewhere(self.study, self.folder):
+                last = events[-1]["at"][:10]
+                yield self.say("study.warn-elsewhere", path=str(folder), count=len(events), date=last)
+
+    def adopt(self, folder: Path) -> tuple[int, int]:
+        """Bring the progress and the answers of this study from another folder; how many events and files.
+
+        What is here stays; the other folder is left as it is. Raises CurriculumError.
+        """
+        with self.lock:
+            return adopted(self.study, folder, self.folder, self.log)
 
     # --- tools and items ---
 
@@ -107,16 +136,19 @@ class Session:
 
     def items(self, template: Template, levels: Iterable[str], state: State) -> list[Item]:
         """The items of a tool at some levels, as the pictures want them."""
-        tool = template.front.tool
         return [
-            (
-                f"{tool}.{item.id}",
-                words(item.text, self.lang),
-                "declared" if state.ticked(f"{tool}.{item.id}", (f"{tool}.{old}" for old in item.formerly)) else "open",
-            )
+            (f"{template.front.tool}.{item.id}", words(item.text, self.lang), self.standing(template, item, state))
             for level in levels
             for item in template.items(level)
         ]
+
+    def standing(self, template: Template, item: TemplateItem, state: State) -> str:
+        """How an item stands, by the best evidence: `real` or `static` (an exercise proves it), `declared` or `open`."""
+        tool = template.front.tool
+        if item.proven_by and (check := state.passed(item.proven_by)):
+            return "real" if check.how == "real" and not check.waiting else "static"
+        ticked = state.ticked(f"{tool}.{item.id}", (f"{tool}.{old}" for old in item.formerly))
+        return "declared" if ticked else "open"
 
     def title(self, items: Iterable[Item]) -> str:
         """The title of the tool that items belong to."""
@@ -191,12 +223,10 @@ class Session:
         for template, level in self._path():
             open_items = {item for item, _, mark in self.items(template, (level,), state) if mark == "open"}
             tool = template.front.tool
-            for section in template.lessons(level):
+            for section in template.work(level):
                 taught = {f"{tool}.{item.id}" for item in template.items(level) if item.lesson == section.name}
-                if taught & open_items:
-                    return words(section.content.title, self.lang), self._place(section.name)
-            for section in template.exercises(level):
-                if not state.answered(section.name):
+                waits = taught & open_items if section.kind == "lesson" else not state.passed(section.name)
+                if waits:
                     return words(section.content.title, self.lang), self._place(section.name)
             if open_items:
                 return words(template.front.title, self.lang), self._place(f"{tool}-checklist")
@@ -228,46 +258,138 @@ class Session:
 
     def section(self, exercise: str) -> Section:
         """An exercise's section. Raises RequestError for an exercise that does not exist."""
-        for slug, template in self._templates():
-            if exercise.startswith(f"{slug}-"):
-                for section in template.sections:
-                    if section.kind == "exercise" and section.name == exercise:
-                        return section
-        known = [name for name, _ in self.catalog.exercises()]
-        raise RequestError("unknown-exercise", value=shown(exercise), near=near(exercise, known) if exercise else "")
+        return self.catalog.exercise(exercise)
 
-    def answer(self, exercise: str, file: str, text: str, replace: bool) -> Outcome:
+    @property
+    def industry(self) -> str:
+        return str(self.home.settings.get("industry") or "")
+
+    @cached_property
+    def story(self) -> Story:
+        """The words of the story in the study's industry; of the first one where that has no story here."""
+        return self.catalog.story(self.industry if self.industry in self.catalog.stories else "")
+
+    def submission(self, exercise: str) -> Submission:
+        """The folder of an exercise in this study. Raises RequestError for an exercise that does not exist."""
+        industry = self.industry if self.industry in self.catalog.stories else ""
+        return submission(self.catalog, exercise, self.folder / "work" / exercise, study=self.study, industry=industry)
+
+    def answer(self, exercise: str, file: str, text: str, replace: bool) -> Written:
         """Write an answer's file by the rules of `Lab.answer`, the given files first, and log it once it is written."""
-        section = self.section(exercise)
-        values = personal_values(self.study, section.content)
-        lab = Lab(self.folder / "work" / section.name, section, values)
+        lab = self.submission(exercise)
+        section = lab.section
         with self.lock:
             file = lab.check(file)
             given = lab.put_given(self.catalog.given_file)
             last = self.log.state().answers.get((section.name, file))
             writer = self.home.writer
-            outcome = lab.answer(file, fill(text, values), by=writer, last=last, replace=replace)
+            outcome = lab.answer(file, fill(text, lab.values), by=writer, last=last, replace=replace)
             if outcome.kind == "written":
                 self.log.append("answer", exercise=section.name, file=file, sha256=outcome.sha256, by=writer)
         return changed(outcome, given=given)
 
-    def report(self, exercise: str, outcome: Outcome, uid: str) -> Picture:
-        """What became of an answer, in words."""
-        path = self._shown(outcome.path)
-        details = list(self._details(outcome, path))
-        if outcome.given:
-            details.append(self.say("study.answer-given", files=[f"`{name}`" for name in outcome.given]))
-        after = {
-            "written": "study.answer-judging",
-            "same": "study.answer-judging",
-            "starter": "study.answer-starter-next",
-        }
-        following = self.say(after[outcome.kind], exercise=exercise) if outcome.kind in after else ""
-        message = self.say(f"study.answer-{outcome.kind}", path=path)
-        good = outcome.kind in {"written", "same"}
-        return snapshot.answer(message, details, self.lang, uid=uid, good=good, next=following)
+    def check(
+        self, exercise: str, *, again: bool = False, lazy: bool = False, apart: bool = True, tell: Tell | None = None
+    ) -> Iterator[Outcome]:
+        """Check an exercise: the outcome from its files, then, where more can be found out, the final one.
 
-    def _details(self, outcome: Outcome, path: str) -> Iterator[str]:
+        Raises CurriculumError for an exercise that does not exist and for a log that cannot be written.
+        """
+        work = self.submission(exercise)
+        with self.lock:
+            state = self.log.state()
+        yield from check(
+            work,
+            self.log,
+            state,
+            content=os.environ.get("CURRICULUM_CONTENT") or "",
+            industry=self.industry if self.industry in self.catalog.stories else "",
+            again=again,
+            lazy=lazy,
+            apart=apart,
+            tell=tell,
+        )
+
+    def result(self, exercise: str, outcome: Outcome, *, notes: Iterable[str] = (), pending: bool = False) -> Result:
+        """What to show of an outcome, with the help that is open by now."""
+        section = self.section(exercise)
+        values = values_of(self.study, section.content, self.story, self.lang)
+        return feedback(section, outcome, self.log.state(), values, self.lang, notes=notes, pending=pending)
+
+    def notes(self, outcome: Written) -> list[str]:
+        """What became of a cell's text, in words."""
+        path = self._shown(outcome.path)
+        lines = [self.say(f"study.answer-{outcome.kind}", path=path), *self._details(outcome, path)]
+        if outcome.given:
+            lines.append(self.say("study.answer-given", files=[f"`{name}`" for name in outcome.given]))
+        return lines
+
+    def answered(self) -> list[str]:
+        """The exercises of this study that have an answer in its folder, in the order of the plan, then any others."""
+        folder = self.folder / "work"
+        there = {path.name for path in folder.iterdir() if path.is_dir()} if folder.is_dir() else set()
+        planned = [section.name for template, level in self._path() for section in template.exercises(level)]
+        known = dict(self.catalog.exercises())
+        others = sorted(name for name in there - set(planned) if name in known)
+        return [name for name in (*planned, *others) if name in there]
+
+    def progress(self) -> dict[str, Any]:
+        """The progress as plain data: `exercises`, `items` and what is `next`."""
+        state = self.log.state()
+        exercises, items = {}, {}
+        for template, level in self._path():
+            for section in template.exercises(level):
+                exercises[section.name] = self._exercise_progress(section.name, state)
+            for item in template.items(level):
+                standing = self.standing(template, item, state)
+                proven = standing in {"real", "static"}
+                items[f"{template.front.tool}.{item.id}"] = {
+                    "state": "proven" if proven else standing,
+                    "how": standing if proven else "",
+                }
+        for name in self.answered():
+            exercises.setdefault(name, self._exercise_progress(name, state))
+        step = self.next_step(state)
+        return {
+            "study": self.study,
+            "exercises": exercises,
+            "items": items,
+            "next": {"title": step[0], "cell": step[1]} if step else None,
+        }
+
+    def _exercise_progress(self, exercise: str, state: State) -> dict[str, Any]:
+        """The best that is known of an exercise, and how its latest check ended."""
+        best, latest = state.best.get(exercise), state.latest.get(exercise)
+        shown = best if best and best.rank else latest
+        return {
+            "outcome": shown.outcome if shown else "not-attempted",
+            "how": shown.how if shown and shown.outcome == "passed" else "",
+            "waiting": list(shown.waiting) if shown else [],
+            "latest": latest.outcome if latest else "not-attempted",
+            "at": shown.at if shown else "",
+            "tries": state.tries.get(exercise, 0),
+            "hints": state.hints.get(exercise, 0),
+            "solution": exercise in state.solutions,
+        }
+
+    def reset(self, exercise: str) -> list[Path]:
+        """Put the starters back into the exercise's folder; where the answer's files went. Raises CurriculumError."""
+        work = self.submission(exercise)
+        with self.lock:
+            kept = work.reset(self.lang)
+            work.put_given(self.catalog.given_file)
+            self.log.append("reset", exercise=work.section.name)
+        return kept
+
+    def use(self, backend: str, context: str) -> None:
+        """Remember which context the checks of a backend may use. Raises RequestError for one that has none."""
+        if backend not in BACKENDS:
+            raise RequestError(
+                "unknown-backend", value=shown(backend), near=near(backend, BACKENDS), choices=list(BACKENDS)
+            )
+        self.log.append("use", backend=backend, context=context)
+
+    def _details(self, outcome: Written, path: str) -> Iterator[str]:
         if outcome.history:
             yield self.say("study.answer-kept", path=self._shown(outcome.history))
         if outcome.kind == "starter-kept":
@@ -282,13 +404,27 @@ class Session:
         """A path as a learner sees it: from the study's folder."""
         return path.relative_to(self.folder).as_posix()
 
-    def hint(self, exercise: str, uid: str) -> Picture:
-        """The hints of an exercise, one more at each call."""
-        content = self.section(exercise).content
-        values = personal_values(self.study, content)
-        texts = [fill(words(hint.text, self.lang), values) for hint in content.hints]
-        count = self._hints[exercise] = min(self._hints.get(exercise, 0) + 1, len(texts))
-        return snapshot.hints(words(content.title, self.lang), texts[:count], len(texts), self.lang, uid=uid)
+    def hint(self, exercise: str) -> Result:
+        """Open the next hint of an exercise and show those that are open; after the last one, a solution.
+
+        What is opened is written to the log. Raises CurriculumError.
+        """
+        section = self.section(exercise)
+        values = values_of(self.study, section.content, self.story, self.lang)
+        title, total = words(section.content.title, self.lang), len(section.content.hints)
+        with self.lock:
+            state = self.log.state()
+            count = min(opened(section.content, state, section.name) + 1, total)
+            if state.hints.get(section.name, 0) >= total:
+                if section.name not in state.solutions and not state.passed(section.name):
+                    self.log.append("solution", exercise=section.name)
+                fold = solution_fold(section, values, self.lang)
+                return Result(f"📖 {title}", (self.say("study.solution-taken"),), folds=(changed(fold, open=True),))
+            self.log.append("hint", exercise=section.name, number=count)
+        folds = list(hint_folds(section, count, values, self.lang))
+        folds[-1] = changed(folds[-1], open=True)
+        more = self.say("study.hint-more") if count < total else self.say("study.hint-last", exercise=section.name)
+        return Result(f"💡 {title}", (), after=(more,), folds=tuple(folds))
 
 
 def _language(home: Home) -> str:

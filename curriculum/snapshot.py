@@ -19,13 +19,14 @@ from curriculum.model import Plan, Role, words
 from curriculum.request import number
 from curriculum.template import Tool
 
-#: An item of a checklist: its id, its words, and `open`, `declared` (ticked by the learner) or `proven`.
+#: An item of a checklist: its id, its words, and how it stands: `open`, `declared` (ticked by the learner), `static`
+#: or `real` (proven by an exercise, from its files or for real).
 Item = tuple[str, str, str]
 
-_SIGNS = {"open": "⬜", "declared": "✅", "proven": "🏅"}
-_TEXT_SIGNS = {"open": "[ ]", "declared": "[x]", "proven": "[X]"}
+_SIGNS = {"open": "⬜", "declared": "✅", "static": "📄", "real": "🏅"}
+_TEXT_SIGNS = {"open": "[ ]", "declared": "[x]", "static": "[+]", "real": "[*]"}
 _BAR = 10
-_ALIGNED = 'style="text-align:left;vertical-align:middle"'
+ALIGNED = 'style="text-align:left;vertical-align:middle"'
 
 
 @dataclass(frozen=True)
@@ -113,7 +114,7 @@ def checklist(title: str, items: Sequence[Item], lang: str, *, uid: str) -> Pict
     text_lines = [f"{title} {ticked}/{len(items)}"]
     text_lines += [f"{_TEXT_SIGNS[state]} {text} ({item})" for item, text, state in items]
     return Picture(
-        _framed(html, lang, uid), "\n".join([*markdown, "", how]), "\n".join([*text_lines, how.replace("`", "")])
+        framed(html, lang, uid), "\n".join([*markdown, "", how]), "\n".join([*text_lines, how.replace("`", "")])
     )
 
 
@@ -139,39 +140,14 @@ def dashboard(rows: Sequence[Row], lang: str, *, uid: str, next: tuple[str, str]
         html.append(part.html)
         markdown += ["", part.markdown]
         text += ["", part.text]
-    return Picture(_framed("".join(html), lang, uid), "\n".join(markdown).strip(), "\n".join(text).strip())
-
-
-def answer(message: str, details: Sequence[str], lang: str, *, uid: str, good: bool, next: str = "") -> Picture:
-    """The result of an answer: what was done with it and where, what else is worth knowing, and what comes next."""
-    lead = f"{'✅' if good else 'ℹ️'} {message}"
-    html = f"<p><strong>{inline(lead)}</strong></p>"
-    html += "".join(f"<p>{inline(line)}</p>" for line in details)
-    html += f"<p><small>{inline(next)}</small></p>" if next else ""
-    lines = [line for line in (lead, *details, next) if line]
-    return Picture(_framed(html, lang, uid), "\n\n".join(lines), "\n".join(lines).replace("`", ""))
+    return Picture(framed("".join(html), lang, uid), "\n".join(markdown).strip(), "\n".join(text).strip())
 
 
 def notice(lines: Sequence[str], lang: str, *, uid: str) -> Picture:
     """One or several friendly lines."""
     html = "".join(f"<p>ℹ️ {inline(line)}</p>" for line in lines)
     markdown = "\n\n".join(f"ℹ️ {line}" for line in lines)
-    return Picture(_framed(html, lang, uid), markdown, "\n".join(lines).replace("`", ""))
-
-
-def hints(title: str, shown: Sequence[str], total: int, lang: str, *, uid: str) -> Picture:
-    """The hints given so far, folded but for the newest; `total` is how many there are."""
-    labels = [say(lang, "study.hint", number=n, total=total) for n in range(1, len(shown) + 1)]
-    more = say(lang, "study.hint-more" if len(shown) < total else "study.hint-last")
-    folded = "".join(
-        f"<details{' open' if n == len(shown) else ''}><summary>💡 {label}</summary>{blocks(text)}</details>"
-        for n, (label, text) in enumerate(zip(labels, shown, strict=True), start=1)
-    )
-    html = f"<p><strong>{inline(title)}</strong></p>{folded}<p><small>{escape(more)}</small></p>"
-    pairs = list(zip(labels, shown, strict=True))
-    markdown = [f"**{_plain_markdown(title)}**", *(f"💡 **{label}**\n\n{text}" for label, text in pairs), more]
-    plain = [title, *(f"{label}: {text}" for label, text in pairs), more]
-    return Picture(_framed(html, lang, uid), "\n\n".join(markdown), "\n".join(plain))
+    return Picture(framed(html, lang, uid), markdown, "\n".join(lines).replace("`", ""))
 
 
 def stacked(pictures: Iterable[Picture]) -> Picture:
@@ -202,10 +178,10 @@ def swapped(picture: Picture, uid: str) -> Picture:
 
 
 def _phase(phase: tuple[int, str], rows: Sequence[Row], lang: str, *, unfolded: bool) -> Picture:
-    """The steps of a phase. Phase 0 is none: a tool alone."""
+    """The steps of a phase. A phase without a title is none: a tool alone."""
     table = _table(rows, lang)
     phase_number, title = phase
-    if not phase_number:
+    if not title:
         return table
     ticked, items = sum(row.ticked for row in rows), sum(row.items for row in rows)
     hours = _hours(sum(row.hours for row in rows), lang)
@@ -231,11 +207,11 @@ def _table(rows: Sequence[Row], lang: str) -> Picture:
         else:
             shown = plain = say(lang, "study.no-items")
         html_rows.append(
-            f'<tr><th scope="row" {_ALIGNED}>{escape(row.title)}</th><td {_ALIGNED}>{shown}</td><td {_ALIGNED}>{hours}</td></tr>'
+            f'<tr><th scope="row" {ALIGNED}>{escape(row.title)}</th><td {ALIGNED}>{shown}</td><td {ALIGNED}>{hours}</td></tr>'
         )
         markdown_rows.append(f"| {_plain_markdown(row.title)} | {plain} | {hours} |")
         text_rows.append(f"  {row.title}: {plain} · {hours}" if row.items else f"  {row.title} · {hours}")
-    columns = "".join(f'<th scope="col" {_ALIGNED}>{name}</th>' for name in head)
+    columns = "".join(f'<th scope="col" {ALIGNED}>{name}</th>' for name in head)
     return Picture(
         f"<table><thead><tr>{columns}</tr></thead><tbody>{''.join(html_rows)}</tbody></table>",
         "\n".join([f"| {' | '.join(head)} |", "|:--|:--|:--|", *markdown_rows]),
@@ -292,7 +268,7 @@ def _hours(hours: float, lang: str) -> str:
     return say(lang, "duration.hours", hours=number(max(0.5, round(hours * 2) / 2)))
 
 
-def _framed(html: str, lang: str, uid: str) -> str:
+def framed(html: str, lang: str, uid: str) -> str:
     return f'<div class="cu-snap cu-snap-{uid}" lang="{lang}">{html}</div>'
 
 

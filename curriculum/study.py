@@ -10,22 +10,24 @@ import functools
 import os
 import secrets
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from curriculum import magic, snapshot
+from curriculum import magic, result, snapshot
+from curriculum.checking import without_later
 from curriculum.errors import CurriculumError, RequestError
 from curriculum.home import cell_id, current_shell, find_home, live_front_end, user_names
 from curriculum.messages import say
+from curriculum.outcome import Outcome
 from curriculum.progress import State
 from curriculum.request import shown, system_language
 from curriculum.session import Session
 from curriculum.snapshot import Item, Picture
 
-__all__ = ["checklist", "dashboard", "done", "hint", "start", "undo"]
+__all__ = ["adopt", "check", "checklist", "dashboard", "done", "hint", "start", "undo", "use"]
 
 #: The star import puts our `start` over the parameter of that name: what the parameter held is taken before.
 _START = user_names().get("start")
@@ -34,10 +36,10 @@ _START = user_names().get("start")
 # --- the functions ---------------------------------------------------------------------------------------------------
 
 
-def _friendly(*, result: bool) -> Callable[[Callable[..., Picture | None]], Callable[..., Any]]:
+def _friendly(*, returned: bool) -> Callable[[Callable[..., Picture | None]], Callable[..., Any]]:
     """Turn whatever goes wrong into a picture.
 
-    With `result` it is the call's result, which the notebook shows. Without, it is shown at once: those calls may
+    With `returned` it is the call's result, which the notebook shows. Without, it is shown at once: those calls may
     stand inside a `try` or a loop, where a result is not shown.
     """
 
@@ -48,7 +50,7 @@ def _friendly(*, result: bool) -> Callable[[Callable[..., Picture | None]], Call
                 return call(*args, **options)
             except Exception as error:
                 picture = snapshot.notice([_sentence(error)], _desk.lang(), uid=_new_uid())
-            if result:
+            if returned:
                 return picture
             _page().display(picture)
             return None
@@ -64,7 +66,7 @@ def _sentence(error: Exception) -> str:
     return say(_desk.lang(), "study.bug", problem=shown(f"{type(error).__name__}: {error}"))
 
 
-@_friendly(result=False)
+@_friendly(returned=False)
 def start(tool: str = "") -> None:
     """Begin, or go on: show where you are and what comes next."""
     _register_answer()
@@ -75,14 +77,14 @@ def start(tool: str = "") -> None:
     _desk.show("dashboard", session.dashboard, state)
 
 
-@_friendly(result=False)
+@_friendly(returned=False)
 def dashboard() -> None:
     """Show where you are and what comes next."""
     session = _desk.session
     _desk.show("dashboard", session.dashboard, session.log.state())
 
 
-@_friendly(result=False)
+@_friendly(returned=False)
 def checklist(tool: str = "", *levels: str) -> None:
     """Show a tool's checklist, to be ticked: `checklist("docker")`."""
     session = _desk.session
@@ -99,36 +101,91 @@ def checklist(tool: str = "", *levels: str) -> None:
     _desk.show(f"checklist {slug} {' '.join(chosen)}", draw, session.log.state(), items)
 
 
-@_friendly(result=True)
+@_friendly(returned=True)
 def done(*items: Any) -> Picture:
     """Tick items without clicking: `done("docker.run")`."""
     return _mark(items, True)
 
 
-@_friendly(result=True)
+@_friendly(returned=True)
 def undo(*items: Any) -> Picture:
     """Take ticks back: `undo("docker.run")`."""
     return _mark(items, False)
 
 
-@_friendly(result=True)
+@_friendly(returned=True)
 def hint(exercise: str = "") -> Picture:
-    """Show the next hint of an exercise, and those before it: `hint("docker-first-image")`."""
-    return _desk.session.hint(str(exercise), _new_uid())
+    """Open the next hint of an exercise: `hint("docker-first-image")`. What is opened is written to the log."""
+    session = _desk.session
+    return result.picture(session.hint(str(exercise)), session.lang, uid=_new_uid())
 
 
-@_friendly(result=True)
-def answer(line: str, cell: str = "") -> Picture:
-    """The cell magic `%%answer EXERCISE FILE [--replace]`: write the cell to the exercise's file, losing nothing."""
+@_friendly(returned=False)
+def answer(line: str, cell: str = "") -> None:
+    """The cell magic `%%answer EXERCISE FILE [--replace]`: write the cell to the exercise's file, then check it."""
     session = _desk.session
     words = line.split()
     names = [word for word in words if word != "--replace"]
     if len(names) != 2:
-        return snapshot.notice([session.say("study.answer-usage")], session.lang, uid=_new_uid())
+        raise RequestError("answer-usage")
     exercise, file = names
-    outcome = session.answer(exercise, file, cell, replace="--replace" in words)
+    written = session.answer(exercise, file, cell, replace="--replace" in words)
+    _check(exercise, session.notes(written), lazy=written.kind == "same")
+
+
+@_friendly(returned=False)
+def check(exercise: str = "", *, again: bool = False) -> None:
+    """Check an exercise by the files in its folder: `check("docker-first-image")`.
+
+    An answer that was checked before is not checked again, except with `again=True`.
+    """
+    _check(str(exercise), [], again=again)
+
+
+@_friendly(returned=True)
+def use(backend: str = "", context: str = "") -> Picture:
+    """Let the checks of a backend use a context of yours: `use("kubernetes", context="kind-study")`."""
+    session = _desk.session
+    if not context:
+        return snapshot.notice([session.say("study.use-usage")], session.lang, uid=_new_uid())
+    session.use(str(backend), str(context))
+    text = session.say("study.used", backend=backend, context=f"`{context}`")
+    return snapshot.notice([text], session.lang, uid=_new_uid())
+
+
+@_friendly(returned=True)
+def adopt(folder: str = "") -> Picture:
+    """Bring the progress of this study from the folder where it lies: `adopt(r"C:\\old\\place")`."""
+    session = _desk.session
+    events, files = session.adopt(Path(folder).expanduser())
     _desk.refresh()
-    return session.report(exercise, outcome, _new_uid())
+    text = session.say("study.adopted", path=str(folder), events=events, files=files)
+    return snapshot.notice([text], session.lang, uid=_new_uid())
+
+
+def _check(exercise: str, notes: list[str], *, again: bool = False, lazy: bool = False) -> None:
+    """Check an exercise and show the result: what files tell at once, then, in the same place, all of it."""
+    session = _desk.session
+    uid = _new_uid()
+    shown: list[Outcome] = []
+
+    def show(outcome: Outcome, more: list[str], *, pending: bool) -> None:
+        told = session.result(exercise, outcome, notes=[*notes, *more], pending=pending)
+        picture = result.picture(told, session.lang, uid=uid)
+        (_page().update_display if shown else _page().display)(picture, display_id=f"cu-{uid}")
+        shown.append(outcome)
+
+    def tell(key: str, params: Mapping[str, Any]) -> None:
+        show(shown[-1], [session.say(key, **params)], pending=True)
+
+    try:
+        for outcome in session.check(exercise, again=again, lazy=lazy, tell=tell):
+            show(outcome, [], pending=outcome.pending)
+    except KeyboardInterrupt:
+        if shown:
+            show(without_later(shown[-1]), [session.say("study.result-stopped")], pending=False)
+    # A pass ticks what it proves.
+    _desk.refresh()
 
 
 def _mark(items: tuple[Any, ...], value: bool) -> Picture:

@@ -61,6 +61,11 @@ class Section:
     yaml: str
     blocks: tuple[Block, ...] = ()
 
+    @property
+    def tool(self) -> str:
+        """The tool in whose template the section stands."""
+        return Path(self.file).stem
+
     @cached_property
     def document(self) -> Document:
         return parse_yaml(self.yaml, self.file, self.cell)
@@ -122,6 +127,10 @@ class Template:
 
     def exercises(self, level: str) -> tuple[Section, ...]:
         return self.of("exercise", level)
+
+    def work(self, level: str) -> tuple[Section, ...]:
+        """The lessons and exercises of a level, in the order in which a learner meets them."""
+        return tuple(s for s in self.sections if s.level == level and s.kind in {"lesson", "exercise"})
 
     def items(self, level: str) -> tuple[Item, ...]:
         return tuple(item for section in self.of("checklist", level) for item in section.content.items)

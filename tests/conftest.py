@@ -21,7 +21,8 @@ def pytest_addoption(parser: pytest.Parser) -> None:
 
 @pytest.fixture(autouse=True, scope="session")
 def own_cache(tmp_path_factory: pytest.TempPathFactory) -> None:
-    """Tests and the processes they start share a cache of their own."""
+    """Tests and the processes they start share a cache and a data folder of their own."""
+    os.environ["CURRICULUM_DATA_DIR"] = str(tmp_path_factory.mktemp("data"))
     os.environ["CURRICULUM_CACHE_DIR"] = str(tmp_path_factory.mktemp("cache"))
 
 

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from curriculum import answers
-from curriculum.answers import Lab, Outcome, sha256
+from curriculum.answers import Submission, Written, sha256
 from curriculum.catalog import Catalog
 from curriculum.errors import CurriculumError, OutputError, RequestError
 from curriculum.progress import Answer
@@ -23,20 +23,20 @@ EN, JA = "study.en.ipynb", "study.ja.ipynb"
 
 
 @pytest.fixture
-def lab(tmp_path: Path) -> Lab:
+def lab(tmp_path: Path) -> Submission:
     template = Catalog(SMALL).template("hammer")
     assert template
-    return Lab(tmp_path / "work" / "hammer-nail-first", template.exercises("beginner")[0], {"port": "18813"})
+    return Submission(tmp_path / "work" / "hammer-nail-first", template.exercises("beginner")[0], {"port": "18813"})
 
 
-def on_disk(lab: Lab, text: str | bytes) -> Path:
+def on_disk(lab: Submission, text: str | bytes) -> Path:
     lab.folder.mkdir(parents=True, exist_ok=True)
     path = lab.folder / FILE
     path.write_bytes(text if isinstance(text, bytes) else text.encode())
     return path
 
 
-def say(lab: Lab, text: str, by: str = EN, last: Answer | None = None, replace: bool = False) -> Outcome:
+def say(lab: Submission, text: str, by: str = EN, last: Answer | None = None, replace: bool = False) -> Written:
     return lab.answer(FILE, text, by=by, last=last, replace=replace)
 
 
@@ -44,11 +44,11 @@ def wrote(text: str, by: str = EN) -> Answer:
     return Answer(sha256(text), by, "2026-11-30T09:21:42.120Z")
 
 
-def history(lab: Lab) -> list[str]:
+def history(lab: Submission) -> list[str]:
     return [path.read_text(encoding="utf-8") for path in sorted(lab.folder.glob(".history/*"))]
 
 
-def test_the_first_answer_makes_folder_and_file(lab: Lab) -> None:
+def test_the_first_answer_makes_folder_and_file(lab: Submission) -> None:
     """UTF-8 with LF, whole, with nothing left beside it."""
     outcome = say(lab, "nails: 2 # 本\r\nport: 18813")
     assert outcome.kind == "written"
@@ -57,14 +57,14 @@ def test_the_first_answer_makes_folder_and_file(lab: Lab) -> None:
 
 
 @pytest.mark.parametrize("starter", [STARTER_EN, STARTER_JA, "# how many nails  \nnails: # TODO\t\nport: ⟦port⟧"])
-def test_an_untouched_starter_is_put_where_nothing_is(lab: Lab, starter: str) -> None:
+def test_an_untouched_starter_is_put_where_nothing_is(lab: Submission, starter: str) -> None:
     """In either language, with values filled in or not; it counts as nothing filled in."""
     assert say(lab, starter).kind == "starter"
 
 
 @pytest.mark.parametrize("starter", [STARTER_EN, STARTER_JA, "", "\n \n"])
 @pytest.mark.parametrize("replace", [False, True])
-def test_an_untouched_starter_never_replaces_anything(lab: Lab, starter: str, replace: bool) -> None:
+def test_an_untouched_starter_never_replaces_anything(lab: Submission, starter: str, replace: bool) -> None:
     """Not even when asked to, and not even what this notebook wrote itself: Run All on a new copy is harmless."""
     path = on_disk(lab, MINE)
     assert say(lab, starter, last=wrote(MINE), replace=replace).kind == "starter-kept"
@@ -72,7 +72,7 @@ def test_an_untouched_starter_never_replaces_anything(lab: Lab, starter: str, re
 
 
 @pytest.mark.parametrize("there", [STARTER_EN, STARTER_JA, STARTER_EN.replace("\n", "\r\n"), ""])
-def test_an_answer_replaces_an_untouched_starter_without_keeping_it(lab: Lab, there: str) -> None:
+def test_an_answer_replaces_an_untouched_starter_without_keeping_it(lab: Submission, there: str) -> None:
     """A starter is no work; an editor's line ends do not make it one."""
     on_disk(lab, there)
     outcome = say(lab, MINE, by=JA)
@@ -80,7 +80,7 @@ def test_an_answer_replaces_an_untouched_starter_without_keeping_it(lab: Lab, th
 
 
 @pytest.mark.parametrize("there", [MINE, MINE.replace("\n", "\r\n"), MINE.rstrip("\n")])
-def test_the_same_text_again_writes_nothing(lab: Lab, there: str) -> None:
+def test_the_same_text_again_writes_nothing(lab: Submission, there: str) -> None:
     """The file keeps its time and its line ends."""
     path = on_disk(lab, there)
     os.utime(path, (1_000_000_000, 1_000_000_000))
@@ -89,7 +89,7 @@ def test_the_same_text_again_writes_nothing(lab: Lab, there: str) -> None:
     assert path.read_bytes() == there.encode()
 
 
-def test_what_this_notebook_wrote_last_may_go_and_is_kept(lab: Lab) -> None:
+def test_what_this_notebook_wrote_last_may_go_and_is_kept(lab: Submission) -> None:
     """Answer, run, change, run: the usual evening. The earlier text lies in .history."""
     on_disk(lab, MINE)
     outcome = say(lab, OTHER, last=wrote(MINE))
@@ -100,7 +100,7 @@ def test_what_this_notebook_wrote_last_may_go_and_is_kept(lab: Lab) -> None:
     assert (lab.folder / FILE).read_text(encoding="utf-8") == OTHER
 
 
-def test_git_may_change_the_line_ends_of_what_this_notebook_wrote(lab: Lab) -> None:
+def test_git_may_change_the_line_ends_of_what_this_notebook_wrote(lab: Submission) -> None:
     """A checkout on Windows is no edit."""
     on_disk(lab, MINE.replace("\n", "\r\n"))
     assert say(lab, OTHER, last=wrote(MINE)).kind == "written"
@@ -114,7 +114,7 @@ def test_git_may_change_the_line_ends_of_what_this_notebook_wrote(lab: Lab) -> N
         pytest.param(wrote(MINE, JA), JA, id="written by the other language's notebook"),
     ],
 )
-def test_a_file_changed_elsewhere_is_left_alone(lab: Lab, last: Answer | None, by: str) -> None:
+def test_a_file_changed_elsewhere_is_left_alone(lab: Submission, last: Answer | None, by: str) -> None:
     """The file counts; the outcome says when it changed and, where it is known, who wrote it."""
     path = on_disk(lab, MINE)
     outcome = say(lab, OTHER, last=last)
@@ -124,7 +124,7 @@ def test_a_file_changed_elsewhere_is_left_alone(lab: Lab, last: Answer | None, b
     assert history(lab) == []
 
 
-def test_replace_puts_the_cell_in_its_place_and_keeps_the_file(lab: Lab) -> None:
+def test_replace_puts_the_cell_in_its_place_and_keeps_the_file(lab: Submission) -> None:
     """The learner decides; nothing is lost by it, and each version is kept once."""
     on_disk(lab, MINE)
     assert say(lab, OTHER, last=wrote(MINE, JA), replace=True).kind == "written"
@@ -132,7 +132,7 @@ def test_replace_puts_the_cell_in_its_place_and_keeps_the_file(lab: Lab) -> None
     assert history(lab) == [MINE, OTHER]
 
 
-def test_a_file_that_is_no_text_is_kept_byte_for_byte(lab: Lab) -> None:
+def test_a_file_that_is_no_text_is_kept_byte_for_byte(lab: Submission) -> None:
     """Somebody saved it in another encoding: not ours to judge."""
     raw = "釘: 2".encode("cp932")
     on_disk(lab, raw)
@@ -160,7 +160,7 @@ def test_a_file_that_is_no_text_is_kept_byte_for_byte(lab: Lab) -> None:
         "",
     ],
 )
-def test_a_name_that_leads_out_or_is_reserved_is_refused(lab: Lab, file: str) -> None:
+def test_a_name_that_leads_out_or_is_reserved_is_refused(lab: Submission, file: str) -> None:
     """With a sentence, before anything is written."""
     with pytest.raises(RequestError) as caught:
         lab.answer(file, MINE, by=EN, last=None)
@@ -168,14 +168,14 @@ def test_a_name_that_leads_out_or_is_reserved_is_refused(lab: Lab, file: str) ->
     assert not lab.folder.exists()
 
 
-def test_an_unknown_file_gets_a_guess(lab: Lab) -> None:
+def test_an_unknown_file_gets_a_guess(lab: Submission) -> None:
     """`Plan.yml` was probably meant to be `plan.yaml`."""
     with pytest.raises(RequestError) as caught:
         lab.answer("Plan.yml", MINE, by=EN, last=None)
     assert "“plan.yaml”" in caught.value.sentence("en")
 
 
-def test_given_files_are_put_once_and_never_replaced(lab: Lab) -> None:
+def test_given_files_are_put_once_and_never_replaced(lab: Submission) -> None:
     """What a learner changes in them stays."""
     catalog = Catalog(SMALL)
     assert lab.put_given(catalog.given_file) == ("app.py",)
@@ -184,7 +184,7 @@ def test_given_files_are_put_once_and_never_replaced(lab: Lab) -> None:
     assert (lab.folder / "app.py").read_text(encoding="utf-8") == "mine"
 
 
-def test_a_folder_in_the_way_is_told(lab: Lab) -> None:
+def test_a_folder_in_the_way_is_told(lab: Submission) -> None:
     """Nothing is removed to make room."""
     (lab.folder / FILE).mkdir(parents=True)
     with pytest.raises(OutputError) as caught:
@@ -192,7 +192,7 @@ def test_a_folder_in_the_way_is_told(lab: Lab) -> None:
     assert caught.value.key == "answer-is-folder"
 
 
-def test_a_failed_write_leaves_the_old_file_and_no_rubbish(lab: Lab, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_failed_write_leaves_the_old_file_and_no_rubbish(lab: Submission, monkeypatch: pytest.MonkeyPatch) -> None:
     """Whole or not at all."""
     path = on_disk(lab, STARTER_EN)
 
@@ -207,7 +207,7 @@ def test_a_failed_write_leaves_the_old_file_and_no_rubbish(lab: Lab, monkeypatch
     assert [entry.name for entry in lab.folder.iterdir()] == [FILE]
 
 
-def test_a_file_that_a_scanner_holds_is_tried_again(lab: Lab, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_file_that_a_scanner_holds_is_tried_again(lab: Submission, monkeypatch: pytest.MonkeyPatch) -> None:
     """Windows refuses for a moment; the learner need not know."""
     refusals = iter([True, True, False])
     replace = Path.replace
@@ -223,7 +223,7 @@ def test_a_file_that_a_scanner_holds_is_tried_again(lab: Lab, monkeypatch: pytes
 
 
 @pytest.mark.skipif(os.name == "nt", reason="POSIX modes")
-def test_a_file_is_as_open_as_the_one_it_replaces(lab: Lab) -> None:
+def test_a_file_is_as_open_as_the_one_it_replaces(lab: Submission) -> None:
     """A script that was executable stays so; a new file follows the umask."""
     mask = os.umask(0o022)
     try:

@@ -13,9 +13,11 @@ from tests.conftest import REPOSITORY
 #: Above the line nothing imports papermill, nbformat or jsonschema: it runs in a learner's kernel.
 ORDER = [
     "messages", "errors", "source", "cache", "model", "template", "catalog", "request", "planner", "roadmap", "timeline",
-    "personal", "progress", "snapshot", "widget", "home", "answers", "session", "magic", "study", "ipython",
+    "personal", "outcome", "progress", "snapshot", "result", "widget", "home", "answers", "labs", "checking", "feedback",
+    "places", "machine", "doctor", "session", "magic", "study", "ipython",
     "-",
-    "render", "engine", "generation", "translation", "canonical", "lint", "scaffold", "placement", "listing", "ics", "interview", "cli",
+    "render", "engine", "generation", "translation", "canonical", "lint", "scaffold", "placement", "listing", "ics", "interview",
+    "proving", "cli",
     "__main__",
 ]  # fmt: skip
 ABOVE = ORDER[: ORDER.index("-")]
@@ -24,20 +26,20 @@ PACKAGE = REPOSITORY / "curriculum"
 
 def imports(name: str) -> set[str]:
     """Every module of ours that a module imports, inside functions too."""
-    path = PACKAGE / name / "__init__.py" if (PACKAGE / name).is_dir() else PACKAGE / f"{name}.py"
+    paths = sorted((PACKAGE / name).rglob("*.py")) if (PACKAGE / name).is_dir() else [PACKAGE / f"{name}.py"]
     found = set()
-    for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+    for node in (node for path in paths for node in ast.walk(ast.parse(path.read_text(encoding="utf-8")))):
         if isinstance(node, ast.ImportFrom) and node.module:
             if node.module == "curriculum":
                 found |= {alias.name for alias in node.names} - {"__version__"}
             elif node.module.startswith("curriculum."):
                 found.add(node.module.split(".")[1])
-    return found
+    return found - ({name} if (PACKAGE / name).is_dir() else set())
 
 
 def test_every_module_has_its_place() -> None:
     """A new module is put into the order on purpose."""
-    modules = {path.stem for path in PACKAGE.glob("*.py")} | {"messages"}
+    modules = {path.stem for path in PACKAGE.glob("*.py")} | {"messages", "labs"}
     assert modules - {"__init__", "ipython_config"} == set(ORDER) - {"-"}
 
 

@@ -7,8 +7,9 @@ from html.parser import HTMLParser
 
 import pytest
 
-from curriculum import snapshot
+from curriculum import result, snapshot
 from curriculum.messages import LANGUAGES
+from curriculum.result import Fold, Line, Result
 from curriculum.snapshot import Picture, Row
 
 ITEMS = [("hammer.nail", "Drive a `nail`", "open"), ("hammer.box", "Build a box", "declared")]
@@ -20,14 +21,26 @@ ROWS = [
 NASTY = '<script>alert("x")</script> & | `'
 
 
+RESULT = Result(
+    "🔧 Not yet: Join `two`",
+    ("Saved in `work/x`.",),
+    (
+        Line("met", "The *port* is there", how="real"),
+        Line("not-met", "It is enough", found="a\nb", expected="2", remark="One `nail` turns."),
+        Line("waiting", "It holds"),
+    ),
+    ("Next step: It is enough.",),
+    (Fold("💡", "Hint 1 of 2", "Look.\n\n```\nx < y\n```"), Fold("📖", "Solution", "So.", open=True)),
+)
+
+
 def pictures(lang: str) -> list[Picture]:
     return [
         snapshot.checklist("Hammer", ITEMS, lang, uid="u1"),
         snapshot.dashboard(ROWS, lang, uid="u2", next=("Saw a board", "saw-lesson")),
         snapshot.dashboard([Row(0, "", "Hammer", "hammer", 0, 2, 1)], lang, uid="u3", next=None),
-        snapshot.answer("Saved in `work/x`", ["More."], lang, uid="u4", good=True, next="Then this."),
+        result.picture(RESULT, lang, uid="u4"),
         snapshot.notice(["A line."], lang, uid="u5"),
-        snapshot.hints("Join", ["Look.", "```\nx < y\n```\n\nSo."], 3, lang, uid="u6"),
     ]
 
 
@@ -81,8 +94,8 @@ def test_state_is_a_word_and_a_sign_never_colour_alone() -> None:
     html = snapshot.checklist("Hammer", ITEMS, "en", uid="u").html
     assert re.search(r"⬜ Drive a <code>nail</code> <small>\(to do\)", html)
     assert re.search(r"✅ Build a box <small>\(ticked\)", html)
-    proven = snapshot.checklist("Hammer", [("hammer.nail", "Drive", "proven")], "ja", uid="u")
-    assert "確認済み" in proven.html
+    proven = snapshot.checklist("Hammer", [("hammer.nail", "Drive", "real")], "ja", uid="u")
+    assert "実機で確認済み" in proven.html
     assert "color" not in html
 
 
@@ -134,9 +147,12 @@ def test_what_comes_from_content_or_people_is_escaped() -> None:
     made = [
         snapshot.checklist(NASTY, [("x.y", NASTY, "open")], "en", uid="u"),
         snapshot.dashboard([Row(1, NASTY, NASTY, "x", 0, 1, 1)], "en", uid="u", next=(NASTY, "x")),
-        snapshot.answer(NASTY, [NASTY], "en", uid="u", good=False, next=NASTY),
+        result.picture(
+            Result(NASTY, (NASTY,), (Line("not-met", NASTY, "real", NASTY, NASTY, NASTY),), (NASTY,), (Fold("", NASTY, NASTY),)),
+            "en",
+            uid="u",
+        ),
         snapshot.notice([NASTY], "en", uid="u"),
-        snapshot.hints(NASTY, [NASTY], 1, "en", uid="u"),
     ]
     for picture in made:
         assert "<script" not in picture.html
@@ -155,14 +171,15 @@ def test_the_swap_hides_the_picture_while_its_widget_lives() -> None:
     assert (swapped.markdown, swapped.text) == (picture.markdown, picture.text)
 
 
-def test_hints_are_folded_but_for_the_newest() -> None:
-    """What was read stays; the newest is open; the last says so."""
-    first = snapshot.hints("Join", ["Look."], 2, "en", uid="u")
-    both = snapshot.hints("Join", ["Look.", "So."], 2, "en", uid="u")
-    assert first.html.count("<details open>") == both.html.count("<details open>") == 1
-    assert both.html.count("<details>") == 1
-    assert "next hint" in first.text
-    assert "last hint" in both.text
+def test_a_result_says_what_was_found_what_was_expected_and_how_it_is_known() -> None:
+    """In words, in every form; help is folded, and what was asked for is open."""
+    picture = result.picture(RESULT, "en", uid="u")
+    assert "✅ met (for real)" in picture.html
+    assert "[ ] It is enough (not yet)" in picture.text
+    assert "Found: a b" in picture.text
+    assert "<pre><code>a\nb</code></pre>" in picture.html
+    assert "waits for a tool" in picture.markdown
+    assert picture.html.count("<details>") == picture.html.count("<details open>") == 1
 
 
 def test_a_bar_is_full_only_when_all_is_done_and_empty_only_when_nothing_is() -> None:

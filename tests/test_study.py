@@ -13,7 +13,7 @@ from typing import Any
 
 import pytest
 
-from curriculum import study
+from curriculum import places, study
 from curriculum.snapshot import Picture
 from tests.conftest import REPOSITORY, SMALL
 
@@ -60,6 +60,14 @@ class Page:
     def text(self) -> str:
         return "\n".join(repr(thing) for thing in self.shown)
 
+    def answer(self, line: str, cell: str) -> Picture:
+        """Run an answer cell: the picture that stands below it in the end."""
+        shown, updates = len(self.shown), len(self.updates)
+        study.answer(line, cell)
+        (first,), (display_id,) = self.shown[shown:], self.ids[shown:]
+        later = [picture for picture, where in self.updates[updates:] if where == display_id]
+        return later[-1] if later else first
+
 
 def write_notebook(
     folder: Path, cells: tuple[str, ...] = (), about: dict[str, str] | None = None, **settings: Any
@@ -91,7 +99,10 @@ def kernel(
         page = Page()
         monkeypatch.setattr(study, "_desk", study.Desk())
         monkeypatch.setattr(study, "_page", lambda: page)
-        monkeypatch.setenv("JPY_SESSION_NAME", str(tmp_path / f"study.{lang}.ipynb"))
+        folder, _, name = lang.rpartition("/")
+        monkeypatch.setenv("JPY_SESSION_NAME", str(tmp_path / folder / f"study.{name.removeprefix('study.')}.ipynb"))
+        monkeypatch.setenv("CURRICULUM_DATA_DIR", str(tmp_path.with_name(f"{tmp_path.name}-data")))
+        places._data_folder.cache_clear()
         monkeypatch.setenv("CURRICULUM_STATIC", "1")
         return page
 
@@ -201,7 +212,7 @@ def test_an_authors_run_of_a_template_leaves_the_content_alone(kernel: Callable[
     page = kernel("en")
     study.start(tool="hammer")
     assert "This is a template" in page.text
-    assert "ready" in study.answer("hammer-nail-first plan.yaml", STARTER).text
+    assert "ready" in page.answer("hammer-nail-first plan.yaml", STARTER).text
     study.done("hammer.nail")
     assert [path.name for path in tmp_path.iterdir()] == ["study.en.ipynb"]
     folder = study._desk.session.folder
@@ -209,12 +220,14 @@ def test_an_authors_run_of_a_template_leaves_the_content_alone(kernel: Callable[
 
 
 def test_the_next_step_moves_on_with_the_learner(page: Page) -> None:
-    """Lesson until its items are ticked, exercise until it has an answer, then nothing is left."""
+    """Lesson until its items are ticked, exercise until it is passed, then nothing is left."""
     study.start()
     assert "Next step: Join two boards, step by step" in page.shown[0].text
     study.done("hammer.nail", "hammer.nail-check")
     assert "Next step: Join two boards\n" in page.updates[-1][0].text
-    study.answer("hammer-nail-first plan.yaml", "nails: 2")
+    page.answer("hammer-nail-first plan.yaml", "nails: 1")
+    assert "Next step: Join two boards\n" in page.updates[-1][0].text
+    page.answer("hammer-nail-first plan.yaml", "nails: 2\nport: ⟦port⟧\n")
     assert "You have come a long way" in page.updates[-1][0].text
 
 
@@ -350,14 +363,15 @@ def test_both_languages_share_ticks(kernel: Callable[[str], Page], tmp_path: Pat
 
 def test_an_answer_is_written_logged_and_reported(page: Page, tmp_path: Path) -> None:
     """Given files first; then the file; then the event; then words."""
-    picture = study.answer("hammer-nail-first plan.yaml", "nails: 2\n")
+    picture = page.answer("hammer-nail-first plan.yaml", "nails: 2\n")
     folder = tmp_path / "work/hammer-nail-first"
     assert (folder / "plan.yaml").read_text(encoding="utf-8") == "nails: 2\n"
     assert (folder / "app.py").is_file()
     assert "Saved in work/hammer-nail-first/plan.yaml." in picture.text
     assert "app.py" in picture.text
-    assert "later version" in picture.text
-    (event,) = events(tmp_path)
+    assert "[ ] The port is 18" in picture.text
+    event, outcome = events(tmp_path)
+    assert (outcome["kind"], outcome["outcome"]) == ("outcome", "failed")
     assert (event["kind"], event["exercise"], event["file"], event["by"]) == (
         "answer",
         "hammer-nail-first",
@@ -368,9 +382,9 @@ def test_an_answer_is_written_logged_and_reported(page: Page, tmp_path: Path) ->
 
 def test_a_starter_as_it_was_given_is_no_answer(page: Page, tmp_path: Path) -> None:
     """Run All on a fresh notebook writes starters with the learner's own values, and no event."""
-    picture = study.answer("hammer-nail-first plan.yaml", STARTER)
+    picture = page.answer("hammer-nail-first plan.yaml", STARTER)
     assert "Nothing is filled in yet" in picture.text
-    assert "Nothing is filled in yet" in study.answer("hammer-nail-first plan.yaml", STARTER).text
+    assert "Nothing is filled in yet" in page.answer("hammer-nail-first plan.yaml", STARTER).text
     assert "⟦" not in (tmp_path / "work/hammer-nail-first/plan.yaml").read_text(encoding="utf-8")
     assert events(tmp_path) == []
 
@@ -382,18 +396,18 @@ def test_answers_in_one_language_survive_running_all_in_the_other(
     write_notebook(tmp_path)
     write_notebook(tmp_path, lang="ja")
     path = tmp_path / "work/hammer-nail-first/plan.yaml"
-    kernel("ja")
-    assert "保存しました" in study.answer("hammer-nail-first plan.yaml", "nails: 2\n").text
-    kernel("en")
-    assert "stays as it is" in study.answer("hammer-nail-first plan.yaml", STARTER).text
-    refusal = study.answer("hammer-nail-first plan.yaml", "nails: 3\n")
+    page = kernel("ja")
+    assert "保存しました" in page.answer("hammer-nail-first plan.yaml", "nails: 2\n").text
+    page = kernel("en")
+    assert "stays as it is" in page.answer("hammer-nail-first plan.yaml", STARTER).text
+    refusal = page.answer("hammer-nail-first plan.yaml", "nails: 3\n")
     assert "study.ja.ipynb" in refusal.text
     assert "--replace" in refusal.text
     assert path.read_text(encoding="utf-8") == "nails: 2\n"
-    assert "kept in" in study.answer("hammer-nail-first plan.yaml --replace", "nails: 3\n").text
+    assert "kept in" in page.answer("hammer-nail-first plan.yaml --replace", "nails: 3\n").text
     assert path.read_text(encoding="utf-8") == "nails: 3\n"
     assert [kept.read_text(encoding="utf-8") for kept in path.parent.glob(".history/*")] == ["nails: 2\n"]
-    assert "Saved" in study.answer("hammer-nail-first plan.yaml", "nails: 4\n").text
+    assert "Saved" in page.answer("hammer-nail-first plan.yaml", "nails: 4\n").text
 
 
 def test_an_edit_in_another_program_is_kept(page: Page, tmp_path: Path) -> None:
@@ -401,7 +415,7 @@ def test_an_edit_in_another_program_is_kept(page: Page, tmp_path: Path) -> None:
     study.answer("hammer-nail-first plan.yaml", "nails: 2\n")
     path = tmp_path / "work/hammer-nail-first/plan.yaml"
     path.write_text("nails: 22\n", encoding="utf-8")
-    text = study.answer("hammer-nail-first plan.yaml", "nails: 3\n").text
+    text = page.answer("hammer-nail-first plan.yaml", "nails: 3\n").text
     assert "left alone" in text
     assert "changed outside this notebook" in text
     assert path.read_text(encoding="utf-8") == "nails: 22\n"
@@ -421,19 +435,138 @@ def test_an_edit_in_another_program_is_kept(page: Page, tmp_path: Path) -> None:
 )
 def test_a_wrong_first_line_is_told_and_writes_nothing(page: Page, tmp_path: Path, line: str, said: str) -> None:
     """With a guess where there is one."""
-    assert said in study.answer(line, "nails: 2\n").text
+    assert said in page.answer(line, "nails: 2\n").text
     assert not (tmp_path / "work").exists()
 
 
-def test_hints_come_one_at_a_time_and_never_a_solution(page: Page) -> None:
-    """From nudge to worked part, with the learner's values, and then no more."""
+def test_hints_come_one_at_a_time_and_a_solution_last(page: Page, tmp_path: Path) -> None:
+    """From nudge to worked part, with the learner's values; a solution only when asked once more, and the log knows."""
     assert "Hint 2" not in study.hint("hammer-nail-first").text
     study.hint("hammer-nail-first")
     last = study.hint("hammer-nail-first").text
-    assert "Hint 3 of 3: Your port is 18" in last
-    assert study.hint("hammer-nail-first").text == last
+    assert "Hint 3 of 3" in last
+    assert "Your port is 18" in last
     assert "nails: 2" not in last
+    assert [event["number"] for event in events(tmp_path)] == [1, 2, 3]
+    assert "nails: 2" in study.hint("hammer-nail-first").text
+    assert "nails: 2" in study.hint("hammer-nail-first").text
+    assert [event["kind"] for event in events(tmp_path)].count("solution") == 1
     assert "Did you mean" in study.hint("hammer-nail-frist").text
+
+
+def test_each_changed_failed_try_opens_a_hint_in_the_result(page: Page) -> None:
+    """The same answer again is no new try; help is folded, and no solution stands in it."""
+    first = page.answer("hammer-nail-first plan.yaml", "nails: 1\nport: ⟦port⟧\n")
+    again = page.answer("hammer-nail-first plan.yaml", "nails: 1\nport: ⟦port⟧\n")
+    second = page.answer("hammer-nail-first plan.yaml", "nails: -3\nport: ⟦port⟧\n")
+    assert [picture.html.count("<details>") for picture in (first, again, second)] == [1, 1, 2]
+    assert "Expected: 2" in first.text
+    assert "Next step: It is enough" in first.text
+    assert "nails: 2" not in second.text
+
+
+def test_a_pass_shows_a_solution_ticks_what_it_proves_and_stays(page: Page, tmp_path: Path) -> None:
+    """Proven from files looks different from ticked by hand; a later failure takes nothing away."""
+    study.checklist("hammer")
+    passed = page.answer("hammer-nail-first plan.yaml", "nails: 2\nport: ⟦port⟧\n")
+    assert "✅ Passed" in passed.html
+    assert "# how many nails" in passed.text
+    assert "[+] Join two boards with `hammer` (hammer.nail)" in page.updates[-1][0].text
+    worse = page.answer("hammer-nail-first plan.yaml", "nails: 1\nport: ⟦port⟧\n")
+    assert "and that stays" in worse.text
+    study.undo("hammer.nail")
+    study.checklist("hammer")
+    assert "[+] Join two boards" in page.shown[-1].text
+
+
+def test_what_only_a_program_can_tell_comes_in_the_same_place_a_moment_later(page: Page, tmp_path: Path) -> None:
+    """First what files tell, then all of it; what is known is not judged again."""
+    picture = page.answer("hammer-box-first plan.yaml", "sides: 2\nport: ⟦port⟧\n")
+    assert "being checked" in page.shown[-1].text
+    assert "Passed" in picture.text
+    before = len(events(tmp_path))
+    study.check("hammer-box-first")
+    assert "Passed" in page.shown[-1].text
+    assert len(events(tmp_path)) == before
+    study.check("hammer-box-first", again=True)
+    assert len(events(tmp_path)) == before + 1
+
+
+@pytest.mark.parametrize(
+    ("raw", "said"),
+    [
+        (b"", "Nothing is filled in yet"),
+        (b"nails: [", "cannot be read, line 2"),
+        (b"nails: !!python/object:os.system 2", "cannot be read"),
+        (b"nails: 2\xff\nport: 1\n", "not UTF-8"),
+        (b"nails:\x00 2\n", "not a text file"),
+        (b"#" * 1_100_000, "kB"),
+        (b"\xef\xbb\xbfnails: 2\r\nport: 1\r\n", "The port is"),
+        (b"- 1\n", "check itself broke"),
+        (
+            b"a: &a [1,1,1,1,1,1,1,1,1]\n"
+            + b"".join(b"%c: &%c [%s]\n" % (n + 1, n + 1, b",".join([b"*%c" % n] * 9)) for n in range(97, 104)),
+            "unfold",
+        ),
+    ],
+)
+def test_an_answer_that_cannot_be_read_gets_a_sentence(page: Page, tmp_path: Path, raw: bytes, said: str) -> None:
+    """Broken, huge, binary, hostile: said in words, the file left as it is, and no traceback but for our own fault."""
+    page.answer("hammer-nail-first plan.yaml", "nails: 3\n")
+    path = tmp_path / "work/hammer-nail-first/plan.yaml"
+    path.write_bytes(raw)
+    study.check("hammer-nail-first")
+    assert said in page.shown[-1].text or not raw
+    assert path.read_bytes() == raw
+
+
+def test_a_link_out_of_the_folder_is_not_followed(page: Page, tmp_path: Path) -> None:
+    """What lies elsewhere is nobody's answer."""
+    page.answer("hammer-nail-first plan.yaml", "nails: 3\n")
+    path = tmp_path / "work/hammer-nail-first/plan.yaml"
+    (tmp_path / "elsewhere.yaml").write_text("nails: 2\n")
+    path.unlink()
+    path.symlink_to(tmp_path / "elsewhere.yaml")
+    study.check("hammer-nail-first")
+    assert "leads out" in page.shown[-1].text
+
+
+def test_progress_that_lies_elsewhere_is_found_and_brought(kernel: Callable[[str], Page], tmp_path: Path) -> None:
+    """A notebook that was moved away from its folder does not start silently at zero."""
+    old, new = tmp_path / "old", tmp_path / "new"
+    old.mkdir()
+    new.mkdir()
+    write_notebook(old)
+    write_notebook(new)
+    page = kernel("old/study.en")
+    study.done("hammer.nail")
+    page.answer("hammer-nail-first plan.yaml", "nails: 2\n")
+    page = kernel("new/study.en")
+    study.start()
+    assert str(old) in page.text
+    assert "events" in page.text
+    assert "Brought here" in study.adopt(str(old)).text
+    assert (new / "work/hammer-nail-first/plan.yaml").read_text() == "nails: 2\n"
+    study.checklist("hammer")
+    assert "[x] Join two boards" in page.shown[-1].text
+    assert study.adopt(str(tmp_path)).text.startswith("There is no progress")
+
+
+def test_another_studys_log_is_named(kernel: Callable[[str], Page], tmp_path: Path) -> None:
+    """Somebody else's folder is no place to work in."""
+    write_notebook(tmp_path)
+    (tmp_path / "progress.jsonl").write_text('{"v":1,"id":"x","at":"2026-01-01","study":"other","kind":"tick"}\n')
+    page = kernel("en")
+    study.start()
+    assert "belongs to another study" in page.text
+
+
+def test_a_context_is_named_and_remembered(page: Page, tmp_path: Path) -> None:
+    """Only Kubernetes has contexts; nothing is used that was not named."""
+    assert "kind-study" in study.use("kubernetes").text
+    assert "Checks for kubernetes now use kind-study" in study.use("kubernetes", context="kind-study").text
+    assert study._desk.session.log.state().contexts == {"kubernetes": "kind-study"}
+    assert "no backend" in study.use("kuberntes", context="x").text
 
 
 def test_the_magic_takes_line_and_body_as_they_stand(
@@ -449,11 +582,13 @@ def test_the_magic_takes_line_and_body_as_they_stand(
         shell.kernel = object()
         load_ipython_extension(shell)
         shell.user_ns["name"] = "plan.yaml"
-        result = shell.run_cell("%%answer hammer-nail-first plan.yaml\nnails: {name} $name !ls ⟦port⟧\n").result
-        assert "Saved" in result.text
+        shell.run_cell("%%answer hammer-nail-first plan.yaml\nnails: {name} $name !ls ⟦port⟧\n")
+        assert "Saved" in page.text
         assert "{name} $name !ls 18" in (tmp_path / "work/hammer-nail-first/plan.yaml").read_text(encoding="utf-8")
         for cell in ("%%answer hammer-nail-first", "%%answer hammer-nail-first {name}\n", "%%answer a b\n\n"):
-            assert shell.run_cell(cell).result.text
+            shown = len(page.shown)
+            shell.run_cell(cell)
+            assert len(page.shown) == shown + 1
         assert capsys.readouterr().err == ""
     finally:
         shell.history_manager.end_session()
@@ -490,7 +625,8 @@ def test_the_extension_gives_names_that_are_free_and_the_magic(page: Page) -> No
     assert {"start", "checklist", "dashboard", "undo", "hint"} <= shell.user_ns.keys()
     shell.user_ns["checklist"]("hammer")
     assert "Hammer 0/2" in page.text
-    assert "Saved" in shell.magics["cell"]["answer"]("hammer-nail-first plan.yaml", "nails: 2").text
+    shell.magics["cell"]["answer"]("hammer-nail-first plan.yaml", "nails: 2")
+    assert "Saved" in page.text
 
 
 def test_the_extension_does_nothing_in_a_terminal() -> None:
@@ -584,7 +720,7 @@ def test_ticks_from_threads_while_cells_run_lose_nothing(live: Page, tmp_path: P
     study.answer("hammer-nail-first plan.yaml", "nails: 2\n")
     for thread in threads:
         thread.join()
-    assert len(events(tmp_path)) == 21
+    assert len(events(tmp_path)) == 22
 
 
 def test_without_anywidget_the_picture_does(live: Page, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -606,7 +742,9 @@ def test_every_sentence_of_the_page_comes_from_the_messages() -> None:
 
 def test_the_star_import_gives_the_documented_names() -> None:
     """And nothing that would hide a learner's own."""
-    assert sorted(study.__all__) == ["checklist", "dashboard", "done", "hint", "start", "undo"]
+    assert sorted(study.__all__) == [
+        "adopt", "check", "checklist", "dashboard", "doctor", "done", "hint", "start", "undo", "use",
+    ]
     assert all(getattr(study, name).__doc__ for name in study.__all__)
 
 
