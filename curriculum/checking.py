@@ -46,7 +46,7 @@ def check(
     exercise = submission.section.name
     artefact, version = submission.artefact(), judge_version(submission)
     known = state.latest.get(exercise)
-    if known and not again and (known.artefact, known.judge) == (artefact, version) and settled(known, lazy):
+    if known and not again and known.artefact == artefact and settled(known, version, lazy):
         yield recorded(known)
         return
     outcome = judge(submission, live=False)
@@ -67,10 +67,16 @@ def check(
     yield outcome
 
 
-def settled(known: Check, lazy: bool) -> bool:
-    """Whether a recorded check need not be repeated: it was judged whole, by a judge that did not break."""
-    whole = lazy or not known.waiting
-    return known.outcome in {"passed", "failed"} and whole and not known.data.get("problem")
+def settled(known: Check, version: str, lazy: bool) -> bool:
+    """Whether a recorded check of the same answer need not be repeated.
+
+    It was judged whole, by the judge of today. To be `lazy` is to be content with any pass, so that running a finished
+    study from top to bottom starts nothing.
+    """
+    if lazy and known.outcome == "passed":
+        return True
+    whole = not known.waiting and not known.data.get("problem")
+    return known.outcome in {"passed", "failed"} and whole and known.judge == version
 
 
 def _goes_on(submission: Submission, outcome: Outcome, again: bool) -> bool:
@@ -116,21 +122,17 @@ def recorded(known: Check) -> Outcome:
 
 
 def judge_version(submission: Submission) -> str:
-    """A hash of what judges an exercise: the tool's judges, the lab they stand on, and the rubric."""
-    section = submission.section
-    digest = hashlib.sha256(_code(section.tool).encode())
+    """A hash of what judges an exercise: the code of the labs, and the exercise's rubric."""
+    digest = hashlib.sha256(_code().encode())
+    digest.update(submission.section.yaml.encode())
     if submission.judges:
         digest.update(submission.judges.read_bytes())
-    digest.update(section.yaml.encode())
     return digest.hexdigest()[:12]
 
 
 @cache
-def _code(tool: str) -> str:
-    package = Path(labs.__file__).parent
+def _code() -> str:
     digest = hashlib.sha256()
-    for name in (f"{tool.replace('-', '_')}.py", "lab.py", "judging.py"):
-        path = package / name
-        if path.is_file():
-            digest.update(path.read_bytes())
+    for path in sorted(Path(labs.__file__).parent.rglob("*.py")):
+        digest.update(path.read_bytes())
     return digest.hexdigest()

@@ -532,6 +532,198 @@ def open_(study: str | None, lang: str) -> int:
     return subprocess.call([sys.executable, "-m", "jupyterlab", str(notebook)])
 
 
+def _session(study: str, lang: str = "") -> Any:
+    """The study in a folder, or of a notebook, as a session without a page."""
+    from curriculum.home import home_at
+    from curriculum.session import Session
+
+    return Session(home_at(Path(study), lang))
+
+
+@cli.command()
+@click.argument("study", metavar="STUDY")
+@click.argument("exercise", required=False, default="")
+@click.option("--again", is_flag=True, help="Judge anew what was judged before, with every tool that is there.")
+@_option_json
+@_option_lang
+def check(study: str, exercise: str, again: bool, as_json: bool, lang: str) -> int:
+    """Check the answers of a study: one exercise, or all that have an answer.
+
+    STUDY is a study's folder or notebook. The exit code is 0 when everything that was checked is passed or cannot be
+    checked here, 1 when something is not, 3 when a check itself broke.
+
+    \b
+    Examples:
+      curriculum check output/mlops-engineer-beginner
+      curriculum check output/mlops-engineer-beginner docker-first-image --json
+    """
+    session = _session(study, lang)
+    names = [session.section(exercise).name] if exercise else session.answered()
+    outcomes = []
+    for name in names:
+        outcome = _checked(session, name, again, quiet=as_json)
+        outcomes.append(outcome)
+        if not as_json:
+            click.echo(_result_text(session, name, outcome) + "\n")
+    if as_json:
+        _print_json({"exercises": {outcome.exercise: outcome.to_json() for outcome in outcomes}})
+    elif not names:
+        click.echo(session.say("study.checked-none"))
+    kinds = {outcome.outcome for outcome in outcomes}
+    return 3 if "broken" in kinds else 1 if kinds & {"failed", "not-attempted"} else 0
+
+
+def _checked(session: Any, exercise: str, again: bool, *, quiet: bool) -> Any:
+    def tell(key: str, params: Any) -> None:
+        if not quiet:
+            click.echo(session.say(key, **params))
+
+    *_, outcome = session.check(exercise, again=again, tell=tell)
+    return outcome
+
+
+def _result_text(session: Any, exercise: str, outcome: Any) -> str:
+    from curriculum.result import picture
+
+    text: str = picture(session.result(exercise, outcome), session.lang, uid="terminal").text
+    return text
+
+
+@cli.command()
+@click.argument("study", metavar="STUDY")
+@_option_json
+@_option_lang
+def progress(study: str, as_json: bool, lang: str) -> None:
+    """Show how far a study is: exercises, items, what is next.
+
+    \b
+    Example:
+      curriculum progress output/mlops-engineer-beginner --json
+    """
+    session = _session(study, lang)
+    if as_json:
+        _print_json(session.progress())
+    else:
+        click.echo(session.dashboard(session.log.state(), "terminal").text)
+
+
+@cli.command()
+@click.argument("study", metavar="STUDY")
+@_option_json
+@_option_lang
+def recheck(study: str, as_json: bool, lang: str) -> int:
+    """Check again, with the tools of this machine, what was passed without them.
+
+    On another machine this turns ticks that stand on files into real ones. A pass is never taken away.
+    """
+    session = _session(study, lang)
+    state = session.log.state()
+    names = [
+        name for name in session.answered() if (check := state.passed(name)) and (check.how != "real" or check.waiting)
+    ]
+    rows = []
+    for name in names:
+        before = state.passed(name)
+        outcome = _checked(session, name, True, quiet=as_json)
+        after = session.log.state().passed(name)
+        rows.append({"exercise": name, "before": before.how, "outcome": outcome.outcome, "after": after.how})
+        if not as_json:
+            words = [session.say(f"how.{how}") for how in (before.how, after.how)]
+            click.echo(session.say("cli.rechecked", exercise=name, before=words[0], after=words[1]))
+            if outcome.outcome != "passed":
+                click.echo(_result_text(session, name, outcome) + "\n")
+    if as_json:
+        _print_json({"exercises": rows})
+    elif not names:
+        click.echo(session.say("cli.nothing-to-recheck"))
+    return 3 if any(row["outcome"] == "broken" for row in rows) else 0
+
+
+@cli.command()
+@click.argument("study", metavar="STUDY")
+@click.argument("exercise")
+@_option_lang
+def reset(study: str, exercise: str, lang: str) -> None:
+    """Put an exercise's starter back; the answer so far is kept in `.history/`.
+
+    What was passed stays passed.
+    """
+    from curriculum.updating import reset_cells
+
+    session = _session(study, lang)
+    name = session.section(exercise).name
+    kept = session.reset(name)
+    notebooks = reset_cells(session, name)
+    click.echo(session.say("cli.reset", exercise=name, folder=session.folder / "work" / name))
+    for path in (*kept, *notebooks):
+        click.echo(f"  {path}")
+
+
+@cli.command()
+@click.argument("study", metavar="STUDY")
+@click.option("--level", metavar="LEVEL", default="", help="Another level; what was done counts there too.")
+@click.option("--lang", metavar="LANG", default="", help="Make, or bring up to date, the notebook in this language.")
+@click.option("--known", metavar="TOOLS", multiple=True, help="Tools you know by now.")
+@click.option("--hours-per-week", metavar="HOURS", default=None, help="Another pace, from today on.")
+@click.option("--start-again-from", metavar="DATE", default="", help="Plan what is left from this day on; or `today`.")
+@click.option("--deadline", metavar="DATE", default="", help="Another last day.")
+@click.option("--pause", metavar="FROM..TO", multiple=True, help="Days without study. Repeatable.")
+@click.option("--industry", metavar="INDUSTRY", default="", help="Another industry for the exercises' story.")
+@click.option("--learner", metavar="NAME", default="", help="Another spelling of the name, where the study has an id.")
+@_option_content
+@_option_json
+def update(study: str, start_again_from: str, content: str | None, as_json: bool, **changes: Any) -> None:
+    """Bring a study up to date, or plan it anew, without touching work.
+
+    Cells that nobody edited are replaced, edited ones stay, new ones are inserted; ticks, answers and outcomes stay.
+    The notebooks as they were go to `.history/`.
+
+    \b
+    Examples:
+      curriculum update output/mlops-engineer-beginner
+      curriculum update output/mlops-engineer-beginner --hours-per-week 5
+      curriculum update output/mlops-engineer-beginner --start-again-from today
+    """
+    import datetime as dt
+
+    from curriculum.request import number, parse_date
+    from curriculum.roadmap import long_date
+    from curriculum.updating import update as bring
+
+    given = {name: value for name, value in changes.items() if value}
+    again = dt.date.today() if start_again_from == "today" else parse_date(start_again_from, "start-again-from")
+    done = bring(Path(study), start_again_from=again, content=content, **given)
+    plan, lang = done.plan, done.plan.request.lang
+    if as_json:
+        _print_json(
+            {
+                "files": {str(path): vars(merge) if merge else None for path, merge in done.files.items()},
+                "backups": [str(path) for path in (*done.backups, *done.retired)],
+                "hours": plan.hours,
+                "hours_left": round(plan.left / 60, 1),
+                "hours_per_week": number(plan.request.hours_per_week),
+                "end": plan.end.isoformat(),
+            }
+        )
+        return
+    for path, merge in done.files.items():
+        if merge is None:
+            click.echo(_say(lang, "cli.made", path=path))
+            continue
+        counts = {name: len(value) for name, value in vars(merge).items() if isinstance(value, list)}
+        click.echo(_say(lang, "cli.updated", path=path, own=merge.own, **counts))
+        for name in merge.orphaned:
+            click.echo(_say(lang, "cli.orphaned", cell=name))
+    for path in done.retired:
+        click.echo(_say(lang, "cli.retired", path=path))
+    for path in done.backups:
+        click.echo(_say(lang, "cli.backup", path=path))
+    left = number(round(plan.left / 60, 1))
+    click.echo(
+        _say(lang, "cli.replanned", left=left, pace=number(plan.request.hours_per_week), end=long_date(plan.end, lang))
+    )
+
+
 @cli.command("list")
 @click.argument("what", type=click.Choice(["roles", "tools", "exercises"]))
 @_option_lang

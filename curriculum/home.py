@@ -14,6 +14,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from curriculum.errors import RequestError
 from curriculum.source import Notebook, literal_assignments, load_notebook
 
 #: The parameters by name, with what each may be. A name of another type in the kernel is somebody else's.
@@ -33,6 +34,8 @@ PARAMETERS: dict[str, tuple[type, ...]] = {
     "fit": (bool,),
     "single": (bool,),
     "variant": (str,),
+    "resume": (str,),
+    "done": (dict,),
     "industry": (str,),
     "part": (str,),
     "study": (str,),
@@ -85,6 +88,30 @@ def find_home(names: Mapping[str, Any], environment: Mapping[str, str], here: Pa
         tool=_tool(book),
         template=template,
         cells=frozenset(cell.id for cell in book.cells) if book else frozenset(),
+    )
+
+
+def home_at(place: Path, lang: str = "") -> Home:
+    """The home of the study in a folder, or of a notebook; in a folder the notebook in `lang` where there is one.
+
+    Raises RequestError when no study is there.
+    """
+    path = place
+    if place.is_dir():
+        found = [path for path in sorted(place.glob("study.*.ipynb")) if path.name.count(".") == 2]
+        preferred = [path for path in found if path.name == f"study.{lang}.ipynb"]
+        if not found:
+            raise RequestError("no-study", path=str(place))
+        path = (preferred or found)[0]
+    settings, book = _read(path) if path.is_file() else ({}, None)
+    if book is None or not settings.get("study"):
+        raise RequestError("no-study", path=str(place))
+    return Home(
+        folder=path.parent.resolve(),
+        notebook=path.resolve(),
+        settings=settings,
+        tool=_tool(book),
+        cells=frozenset(cell.id for cell in book.cells),
     )
 
 

@@ -296,7 +296,7 @@ class Exercise:
     level: Level
     minutes: Minutes
     title: Text
-    backend: Literal["docker", "kubernetes", "mlflow", "prometheus"] | None = None
+    backend: Literal["bash", "docker", "git", "kubernetes", "mlflow", "prometheus"] | None = None
     given: tuple[str, ...] = ()
     values: dict[str, Annotated[Value, After(_possible)]] = field(default_factory=dict)
     rubric: Annotated[dict[Slug, Annotated[Criterion, Before(_gather)]], Len(4, 8)]
@@ -550,6 +550,9 @@ class Request:
     single: bool = False
     variant: str = "learner"
     industry: str = ""
+    #: From when the rest is planned anew, and the minutes that each tool had behind it then.
+    resume: dt.date | None = None
+    done: tuple[tuple[str, int], ...] = ()
     part: str = ""
 
     @cached_property
@@ -583,6 +586,8 @@ class Step:
     contents: Minutage | None = None
     confirm: tuple[str, ...] = ()
     test_out: str | None = None
+    #: The minutes that are still to be studied; none where the step was finished before a plan was made anew.
+    left: int = 0
 
     @property
     def hours(self) -> float:
@@ -638,6 +643,11 @@ class Plan:
     @property
     def minutes(self) -> int:
         return sum(step.minutes for step in self.steps)
+
+    @property
+    def left(self) -> int:
+        """The minutes that are still to be studied."""
+        return sum(step.left for step in self.steps)
 
     @property
     def hours(self) -> float:

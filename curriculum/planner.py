@@ -13,8 +13,8 @@ from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 
 from curriculum.errors import RequestError
-from curriculum.model import LEVELS, Deadline, PhasePlan, Plan, Reason, Request, Role, Skip, Step, TopicTool
-from curriculum.template import Tool
+from curriculum.model import LEVELS, Deadline, Phase, PhasePlan, Plan, Reason, Request, Role, Skip, Step, TopicTool
+from curriculum.template import Section, Tool
 
 
 @dataclass(frozen=True)
@@ -40,10 +40,11 @@ def plan_study(request: Request, role: Role, tools: Mapping[str, Tool]) -> Plan:
     if not chosen:
         raise RequestError("nothing-to-learn")
     order = _order(chosen, entries, tools, len(role.phases))
-    days = Calendar(request.start, request.hours_per_week, request.pauses)
-    costs = {tool: _minutes(tools[tool], request.level) for tool, _ in order}
+    days = Calendar(request.resume or request.start, request.hours_per_week, request.pauses)
+    costs = {tool: _minutes(tools[tool], request.level, role.phases[phase]) for tool, phase in order}
+    left = {tool: max(0, minutes - dict(request.done).get(tool, 0)) for tool, minutes in costs.items()}
     if request.fit and request.deadline:
-        kept = _fit(order, chosen, entries, tools, costs, days.capacity(request.deadline), request.level)
+        kept = _fit(order, chosen, entries, tools, left, days.capacity(request.deadline), request.level)
         if not kept:
             raise RequestError("nothing-fits", deadline=request.deadline, pace=f"{request.hours_per_week:g}")
         for tool, _ in order:
@@ -54,15 +55,23 @@ def plan_study(request: Request, role: Role, tools: Mapping[str, Tool]) -> Plan:
     phases: list[list[Step]] = [[] for _ in role.phases]
     for tool, phase in order:
         step = _step(
-            request, tools[tool], role.phases[phase].id, entries.get(tool), chosen[tool], days, spent, costs[tool]
+            request,
+            tools[tool],
+            role.phases[phase],
+            entries.get(tool),
+            chosen[tool],
+            days,
+            spent,
+            costs[tool],
+            left[tool],
         )
         phases[phase].append(step)
-        spent += costs[tool]
+        spent += left[tool]
     plan = Plan(
         request,
         tuple(
-            PhasePlan(phase.id, n, tuple(steps))
-            for n, (phase, steps) in enumerate(zip(role.phases, phases, strict=True), start=1)
+            PhasePlan(phase.id, number, tuple(steps))
+            for (number, phase), steps in zip(role.numbered, phases, strict=True)
         ),
         tuple(
             Skip(tool, role.phases[entries[tool].phase].id if tool in entries else "", reason)
@@ -157,37 +166,44 @@ def _order(
     return sorted(order, key=lambda pair: pair[1])
 
 
-def _minutes(tool: Tool, level: str) -> int:
-    test_out = tool.template.test_out(level) if tool.template else None
+def _test_out(tool: Tool, level: str, phase: Phase) -> Section | None:
+    """The exercise that proves the lower depths. A prelude is new to everyone: nothing is below it to be proved."""
+    return tool.template.test_out(level) if tool.template and not phase.prelude else None
+
+
+def _minutes(tool: Tool, level: str, phase: Phase) -> int:
+    test_out = _test_out(tool, level, phase)
     return round(tool.hours.at(level) * 60) + (test_out.content.minutes if test_out else 0)
 
 
 def _step(
     request: Request,
     tool: Tool,
-    phase: str,
+    phase: Phase,
     entry: Entry | None,
     reason: Reason,
     days: Calendar,
     spent: int,
     minutes: int,
+    left: int,
 ) -> Step:
     level = request.level
     template = tool.template
-    test_out = template.test_out(level) if template else None
+    test_out = _test_out(tool, level, phase)
     return Step(
         tool=tool.slug,
         level=level,
-        phase=phase,
+        phase=phase.id,
         topic=entry.topic if entry else "",
         need=entry.place.need_at(level) if entry else "could",
         minutes=minutes,
         start=days.day(spent),
-        end=days.day(spent + minutes - 1),
+        end=days.day(spent + max(left, 1) - 1),
         reason=reason,
         contents=template.minutage(level, request.lang) if template else None,
-        confirm=LEVELS[: LEVELS.index(level)] if template else (),
+        confirm=LEVELS[: LEVELS.index(level)] if template and not phase.prelude else (),
         test_out=test_out.name if test_out else None,
+        left=left,
     )
 
 
@@ -286,7 +302,7 @@ def _deadline(plan: Plan, tools: Mapping[str, Tool], days: Calendar, deadline: d
         return Deadline(deadline, True, None)
     study_days = days.study_days(deadline)
     # Rounded up to the next half hour, as people plan their weeks.
-    pace = math.ceil(plan.minutes / 60 / (study_days / 7) * 2) / 2 if study_days else None
+    pace = math.ceil(plan.left / 60 / (study_days / 7) * 2) / 2 if study_days else None
     steps = {step.tool: step for step in plan.steps}
     needed = {need for step in plan.steps if step.need == "must" for need in _closure(step.tool, tools)}
     droppable = [
@@ -294,7 +310,7 @@ def _deadline(plan: Plan, tools: Mapping[str, Tool], days: Calendar, deadline: d
         for tool, step in steps.items()
         if step.need != "must" and tool not in needed and step.reason.key != "asked-for"
     ]
-    return Deadline(deadline, False, pace, tuple(droppable), sum(steps[tool].minutes for tool in droppable))
+    return Deadline(deadline, False, pace, tuple(droppable), sum(steps[tool].left for tool in droppable))
 
 
 def _closure(tool: str, tools: Mapping[str, Tool]) -> set[str]:

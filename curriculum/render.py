@@ -24,7 +24,7 @@ from curriculum.personal import fill, values_of
 from curriculum.request import literals, number
 from curriculum.roadmap import Roadmap, duration, hours, long_date, span
 from curriculum.source import Cell, Notebook
-from curriculum.template import Section, Template, Tool
+from curriculum.template import Section, Template, Tool, answer_cell, answer_source
 from curriculum.timeline import timeline
 
 Json = dict[str, Any]
@@ -174,7 +174,7 @@ class Page:
             for level in levels
             for item in self.template.items(level)
         ]
-        picture = snapshot.checklist(self.title, items, self.lang, uid=uid(self.study, cell_id))
+        picture = snapshot.checklist(self.title, items, self.lang, uid=snapshot.uid(self.study, cell_id))
         return _with_output(code(cell_id, source), picture)
 
     def lesson(self, section: Section) -> Json:
@@ -215,8 +215,8 @@ class Page:
         yield markdown(section.name, fill(self.task(section, heading), values))
         files = section.files("starter", self.lang)
         for n, (file, body) in enumerate(files.items(), start=1):
-            cell_id = f"{section.name}-answer" if n == 1 else f"{section.name}-answer-{n}"
-            yield code(cell_id, fill(f"%%answer {section.name} {file}\n{body}", values), editable=True)
+            source = fill(answer_source(section.name, file, body), values)
+            yield code(answer_cell(section.name, n), source, editable=True)
         if self.variant == "instructor":
             yield markdown(f"{section.name}-solution", fill(self._solution(section, exercise), values))
 
@@ -280,11 +280,6 @@ def markdown_table(head: list[str], rows: list[list[str]]) -> str:
 
 def _in_table(text: str) -> str:
     return " ".join(text.split()).replace("|", "\\|")
-
-
-def uid(study: str, cell_id: str) -> str:
-    """The id of a pre-rendered output: from study and cell, so that it never matches a live one and never changes."""
-    return hashlib.sha256(f"{study}/{cell_id}".encode()).hexdigest()[:12]
 
 
 # --- the frame -------------------------------------------------------------------------------------------------------
@@ -505,7 +500,7 @@ class Book:
         return snapshot.dashboard(
             rows,
             self.lang,
-            uid=uid(self.request.study, cell_id),
+            uid=snapshot.uid(self.request.study, cell_id),
             next=(first.title, first.link) if (first := self._first_work) else None,
         )
 
@@ -532,7 +527,9 @@ class Book:
         roadmap, plan, lang, role = self.roadmap, self.roadmap.plan, self.lang, self.roadmap.role
         level = role.level(self.request.level)
         steps = plan.steps
-        two_weeks = [step for step in steps if (step.start - plan.start).days < 14]
+        begin = plan.request.resume or plan.start
+        ahead = [step for step in steps if step.left] or list(steps)
+        two_weeks = [step for step in ahead if (step.start - begin).days < 14]
         phases = [self._phase_view(phase) for phase in plan.phases]
         skips: dict[str, list[SimpleNamespace]] = {}
         for skip in plan.skipped:
@@ -554,7 +551,7 @@ class Book:
             "phases": [phase for phase in phases if phase.steps],
             "all_phases": phases,
             "first_phase": next(phase for phase in phases if phase.steps),
-            "first_step": self._step_view(steps[0]),
+            "first_step": self._step_view(ahead[0]),
             "first_work": self._first_work,
             "two_weeks": [self._step_view(step) for step in two_weeks],
             "skips": skips,
@@ -626,7 +623,7 @@ class Book:
             hours=hours(step.minutes, self.lang),
             made_of=self.roadmap.made_of(step),
             estimate=step.contents is None,
-            span=span(step.start, step.end, self.lang),
+            span=span(step.start, step.end, self.lang) if step.left else say(self.lang, "study.finished"),
             why=self.roadmap.why_step(step),
             verified=template.front.verified if template else None,
             verified_on=long_date(template.front.verified.date, self.lang) if template else "",

@@ -12,6 +12,7 @@ import os
 import re
 import unicodedata
 from collections.abc import Iterable, Mapping
+from types import MappingProxyType
 
 from curriculum.catalog import Catalog
 from curriculum.errors import RequestError, near
@@ -53,6 +54,8 @@ def resolve(
     single: bool = False,
     variant: str = "learner",
     industry: str = "",
+    resume: str | dt.date = "",
+    done: Mapping[str, int] = MappingProxyType({}),
     part: str = "",
     today: dt.date | None = None,
 ) -> Request:
@@ -97,6 +100,8 @@ def resolve(
         single=flag(single, "single"),
         variant=choice("unknown-variant", variant, ("learner", "instructor")),
         industry=find_industry(catalog, industry, the_role),
+        resume=parse_date(resume, "resume"),
+        done=parse_done(done),
         part=part,
     )
 
@@ -120,6 +125,8 @@ def literals(request: Request) -> dict[str, object]:
         "single": request.single,
         "variant": request.variant,
         "industry": request.industry,
+        "resume": request.resume.isoformat() if request.resume else "",
+        "done": dict(request.done),
         "part": request.part,
     }
 
@@ -271,6 +278,13 @@ def parse_date(value: str | dt.date, option: str) -> dt.date | None:
     if not 2000 <= date.year <= 2100:
         raise RequestError("far-date", value=shown(text), option=option)
     return date
+
+
+def parse_done(value: object) -> tuple[tuple[str, int], ...]:
+    """Minutes by tool, as the parameters cell has them."""
+    if not isinstance(value, Mapping) or not all(isinstance(m, int) and m >= 0 for m in value.values()):
+        raise RequestError("bad-done", value=shown(str(value)))
+    return tuple((str(tool), minutes) for tool, minutes in sorted(value.items()))
 
 
 def parse_pause(text: str) -> tuple[dt.date, dt.date]:

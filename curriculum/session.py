@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import tempfile
 import threading
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import replace as changed
 from functools import cached_property
 from pathlib import Path
@@ -29,9 +29,9 @@ from curriculum.progress import Log, State
 from curriculum.request import find_language, resolve, shown, system_language
 from curriculum.result import Result
 from curriculum.roadmap import Roadmap
-from curriculum.snapshot import Item, Picture, Row
+from curriculum.snapshot import Item, Picture, Row, uid
 from curriculum.source import load_notebook
-from curriculum.template import Section, Template
+from curriculum.template import Section, Template, answer_cell, answer_source
 
 #: Backends of which a learner names the context.
 BACKENDS = ("kubernetes",)
@@ -203,8 +203,12 @@ class Session:
             template.front.tool: sum(mark != "open" for _, _, mark in self.items(template, (level,), state))
             for template, level in self._path()
         }
+        passed = {
+            template.front.tool: sum(state.passed(section.name) is not None for section in template.exercises(level))
+            for template, level in self._path()
+        }
         if self.course:
-            return snapshot.plan_rows(self.course.plan, self.course.role, self.course.tools, self.lang, ticked)
+            return snapshot.plan_rows(self.course.plan, self.course.role, self.course.tools, self.lang, ticked, passed)
         return [
             Row(
                 phase_number=0,
@@ -214,6 +218,8 @@ class Session:
                 ticked=ticked[template.front.tool],
                 items=len(template.items(level)),
                 hours=template.front.hours.at(level),
+                passed=passed[template.front.tool],
+                exercises=len(template.exercises(level)),
             )
             for template, level in self._path()
         ]
@@ -253,6 +259,20 @@ class Session:
             if book and any(candidate.id == cell for candidate in book.cells):
                 return f"{path.name}#cell-id={cell}"
         return cell
+
+    def picture_of(self, cell: str, state: State) -> Picture | None:
+        """The picture that stands in a cell of a study notebook, drawn for a state; None for a cell that has none."""
+        name = uid(self.study, cell)
+        if cell == "start":
+            return self.dashboard(state, name)
+        for suffix, levels in (("-checklist", (self.level,)), ("-confirm-list", LEVELS[: LEVELS.index(self.level)])):
+            if cell.endswith(suffix) and self.catalog.template(tool := cell.removesuffix(suffix)):
+                return self.checklist(tool, levels, state, name)
+        return None
+
+    def with_settings(self, settings: Mapping[str, Any], notebook: Path, cells: Iterable[str]) -> Session:
+        """This study as other settings have it, in a notebook that need not be written yet."""
+        return Session(Home(self.home.folder, notebook, settings, self.home.tool, cells=frozenset(cells)))
 
     # --- exercises ---
 
@@ -380,6 +400,15 @@ class Session:
             work.put_given(self.catalog.given_file)
             self.log.append("reset", exercise=work.section.name)
         return kept
+
+    def starters(self, exercise: str, lang: str) -> dict[str, str]:
+        """The answer cells of an exercise as a fresh notebook in `lang` has them: source by cell id."""
+        work = self.submission(exercise)
+        values = work.values_in(lang)
+        cells = {}
+        for n, (file, body) in enumerate(work.section.files("starter", lang).items(), start=1):
+            cells[answer_cell(work.section.name, n)] = fill(answer_source(work.section.name, file, body), values)
+        return cells
 
     def use(self, backend: str, context: str) -> None:
         """Remember which context the checks of a backend may use. Raises RequestError for one that has none."""

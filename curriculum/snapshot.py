@@ -8,6 +8,7 @@ with words and signs what it shows; colour is never alone. What comes from conte
 from __future__ import annotations
 
 import datetime as dt
+import hashlib
 import re
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
@@ -61,16 +62,29 @@ class Row:
     hours: float
     start: dt.date | None = None
     end: dt.date | None = None
+    passed: int = 0
+    exercises: int = 0
 
     @property
     def finished(self) -> bool:
-        return 0 < self.items <= self.ticked
+        return 0 < self.items <= self.ticked and self.passed >= self.exercises
+
+    @property
+    def hours_done(self) -> float:
+        """The planned hours that count as done: in proportion to the items that are ticked and exercises passed."""
+        parts = self.items + self.exercises
+        return self.hours * (self.ticked + self.passed) / parts if parts else 0.0
 
 
 def plan_rows(
-    plan: Plan, role: Role, tools: Mapping[str, Tool], lang: str, ticked: Mapping[str, int] | None = None
+    plan: Plan,
+    role: Role,
+    tools: Mapping[str, Tool],
+    lang: str,
+    ticked: Mapping[str, int] | None = None,
+    passed: Mapping[str, int] | None = None,
 ) -> list[Row]:
-    """One row for each step of a plan; `ticked` counts the ticked items by tool."""
+    """One row for each step of a plan; `ticked` counts the ticked items by tool, `passed` the exercises."""
     titles = {phase.id: words(phase.title, lang) for phase in role.phases}
     rows = []
     for phase in plan.phases:
@@ -87,6 +101,8 @@ def plan_rows(
                     hours=step.hours,
                     start=step.start,
                     end=step.end,
+                    passed=(passed or {}).get(step.tool, 0),
+                    exercises=len(tool.template.exercises(step.level)) if tool.template else 0,
                 )
             )
     return rows
@@ -129,6 +145,14 @@ def dashboard(rows: Sequence[Row], lang: str, *, uid: str, next: tuple[str, str]
     html = [f"<p><strong>{overall}</strong> {_progress(overall, ticked, items)}</p>"] if items else []
     markdown = [f"**{overall}** {bar(ticked, items)} {ticked}/{items}"] if items else []
     text = [f"{overall} {bar(ticked, items)} {ticked}/{items}"] if items else []
+    if items:
+        total = sum(row.hours for row in rows)
+        done = say(
+            lang, "study.how-done", done=_hours_of(sum(row.hours_done for row in rows), lang), total=_hours(total, lang)
+        )
+        html.append(f"<p>{escape(done)}</p>")
+        markdown += ["", done]
+        text.append(done)
     step = _next(next, lang) if next else _all_done(rows, lang)
     if step:
         html.append(f"<p>{step.html}</p>")
@@ -148,6 +172,11 @@ def notice(lines: Sequence[str], lang: str, *, uid: str) -> Picture:
     html = "".join(f"<p>ℹ️ {inline(line)}</p>" for line in lines)
     markdown = "\n\n".join(f"ℹ️ {line}" for line in lines)
     return Picture(framed(html, lang, uid), markdown, "\n".join(lines).replace("`", ""))
+
+
+def uid(study: str, cell_id: str) -> str:
+    """The id of a pre-rendered output: from study and cell, so that it never matches a live one and never changes."""
+    return hashlib.sha256(f"{study}/{cell_id}".encode()).hexdigest()[:12]
 
 
 def stacked(pictures: Iterable[Picture]) -> Picture:
@@ -196,7 +225,7 @@ def _phase(phase: tuple[int, str], rows: Sequence[Row], lang: str, *, unfolded: 
 
 
 def _table(rows: Sequence[Row], lang: str) -> Picture:
-    head = [say(lang, f"study.column-{column}") for column in ("tool", "progress", "hours")]
+    head = [say(lang, f"study.column-{column}") for column in ("tool", "progress", "exercises", "hours")]
     html_rows, markdown_rows, text_rows = [], [], []
     for row in rows:
         hours = _hours(row.hours, lang)
@@ -206,15 +235,16 @@ def _table(rows: Sequence[Row], lang: str) -> Picture:
             plain = f"{bar(row.ticked, row.items)} {row.ticked}/{row.items}{done}"
         else:
             shown = plain = say(lang, "study.no-items")
-        html_rows.append(
-            f'<tr><th scope="row" {ALIGNED}>{escape(row.title)}</th><td {ALIGNED}>{shown}</td><td {ALIGNED}>{hours}</td></tr>'
-        )
-        markdown_rows.append(f"| {_plain_markdown(row.title)} | {plain} | {hours} |")
-        text_rows.append(f"  {row.title}: {plain} · {hours}" if row.items else f"  {row.title} · {hours}")
+        exercises = f"{row.passed}/{row.exercises}" if row.exercises else "–"
+        cells = "".join(f"<td {ALIGNED}>{cell}</td>" for cell in (shown, exercises, hours))
+        html_rows.append(f'<tr><th scope="row" {ALIGNED}>{escape(row.title)}</th>{cells}</tr>')
+        markdown_rows.append(f"| {_plain_markdown(row.title)} | {plain} | {exercises} | {hours} |")
+        passed = f" · {say(lang, 'study.column-exercises')} {exercises}" if row.exercises else ""
+        text_rows.append(f"  {row.title}: {plain}{passed} · {hours}" if row.items else f"  {row.title} · {hours}")
     columns = "".join(f'<th scope="col" {ALIGNED}>{name}</th>' for name in head)
     return Picture(
         f"<table><thead><tr>{columns}</tr></thead><tbody>{''.join(html_rows)}</tbody></table>",
-        "\n".join([f"| {' | '.join(head)} |", "|:--|:--|:--|", *markdown_rows]),
+        "\n".join([f"| {' | '.join(head)} |", "|:--|:--|:--|:--|", *markdown_rows]),
         "\n".join(text_rows),
     )
 
@@ -262,6 +292,11 @@ def bar(done: int, total: int) -> str:
 
 def _state(state: str, lang: str) -> str:
     return say(lang, f"study.state-{state}")
+
+
+def _hours_of(hours: float, lang: str) -> str:
+    """Hours of a part, which may be none."""
+    return say(lang, "duration.hours", hours=number(round(hours * 2) / 2))
 
 
 def _hours(hours: float, lang: str) -> str:

@@ -165,6 +165,16 @@ class Tool:
     template: Template | None = None
 
 
+def answer_cell(exercise: str, number: int) -> str:
+    """The id of the cell with an exercise's first, second … file."""
+    return f"{exercise}-answer" if number == 1 else f"{exercise}-answer-{number}"
+
+
+def answer_source(exercise: str, file: str, body: str) -> str:
+    """The cell that writes a file of an answer."""
+    return f"%%answer {exercise} {file}\n{body}".strip("\n")
+
+
 def load_template(path: Path, file: str) -> tuple[Template | None, tuple[Fault, ...]]:
     """Read a template: the template or None, and what keeps it from being read (not all that lint would say)."""
     notebook, faults = load_notebook(path, file)
