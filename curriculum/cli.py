@@ -532,12 +532,50 @@ def open_(study: str | None, lang: str) -> int:
     return subprocess.call([sys.executable, "-m", "jupyterlab", str(notebook)])
 
 
+@cli.command()
+@click.argument("study", metavar="[STUDY]", required=False)
+@_option_json
+@_option_lang
+def doctor(study: str | None, as_json: bool, lang: str) -> None:
+    """Tell what this machine has for the exercises, and how to get what it lacks.
+
+    With a study's folder or notebook it looks at that study's exercises and ports, else at all exercises. It changes
+    nothing, and its exit code is 0 also when things are missing.
+
+    \b
+    Examples:
+      curriculum doctor
+      curriculum doctor output/mlops-engineer-beginner
+      curriculum doctor --json
+    """
+    from curriculum import doctor as physician
+    from curriculum.request import find_language, system_language
+
+    if study:
+        session = _session(study, lang)
+        lang = find_language(lang) if lang else session.lang
+        found = physician.of_session(session)
+    else:
+        lang = find_language(lang) if lang else system_language()
+        catalog = _catalog(os.environ.get("CURRICULUM_CONTENT") or None)
+        found = physician.diagnose(catalog, physician.all_exercises(catalog), Path.cwd())
+    if as_json:
+        _print_json(physician.as_dict(found, lang))
+    else:
+        click.echo(physician.picture(found, lang, uid="terminal").text)
+
+
 def _session(study: str, lang: str = "") -> Any:
     """The study in a folder, or of a notebook, as a session without a page."""
     from curriculum.home import home_at
+    from curriculum.request import find_language
     from curriculum.session import Session
 
-    return Session(home_at(Path(study), lang))
+    asked = find_language(lang) if lang else ""
+    session = Session(home_at(Path(study), asked))
+    if asked:
+        session.lang = asked
+    return session
 
 
 @cli.command()
@@ -722,6 +760,30 @@ def update(study: str, start_again_from: str, content: str | None, as_json: bool
     click.echo(
         _say(lang, "cli.replanned", left=left, pace=number(plan.request.hours_per_week), end=long_date(plan.end, lang))
     )
+
+
+@cli.command()
+@click.argument("study", metavar="STUDY")
+@click.option(
+    "--output", metavar="FILE", default="", help="Where the page goes. Default: report.<lang>.html beside the study."
+)
+@_option_lang
+def report(study: str, output: str, lang: str) -> None:
+    """Write a page or two to show someone: skills with their evidence, exercises, what is not real yet.
+
+    \b
+    Example:
+      curriculum report output/mlops-engineer-beginner
+    """
+    import datetime as dt
+
+    from curriculum.answers import write_file
+    from curriculum.report import report as page
+
+    session = _session(study, lang)
+    path = Path(output) if output else session.folder / f"report.{session.lang}.html"
+    write_file(path, page(session, dt.date.today()).encode())
+    click.echo(session.say("cli.report", path=path))
 
 
 @cli.command("list")

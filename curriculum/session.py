@@ -150,6 +150,10 @@ class Session:
         ticked = state.ticked(f"{tool}.{item.id}", (f"{tool}.{old}" for old in item.formerly))
         return "declared" if ticked else "open"
 
+    def title_of(self, tool: str) -> str:
+        """The title of a tool that has a template."""
+        return words(self.template(tool).front.title, self.lang)
+
     def title(self, items: Iterable[Item]) -> str:
         """The title of the tool that items belong to."""
         tool = next((item.partition(".")[0] for item, _, _ in items), "")
@@ -201,11 +205,11 @@ class Session:
         """One row for each step of the plan, or one for the tool alone."""
         ticked = {
             template.front.tool: sum(mark != "open" for _, _, mark in self.items(template, (level,), state))
-            for template, level in self._path()
+            for template, level in self.path()
         }
         passed = {
             template.front.tool: sum(state.passed(section.name) is not None for section in template.exercises(level))
-            for template, level in self._path()
+            for template, level in self.path()
         }
         if self.course:
             return snapshot.plan_rows(self.course.plan, self.course.role, self.course.tools, self.lang, ticked, passed)
@@ -221,12 +225,12 @@ class Session:
                 passed=passed[template.front.tool],
                 exercises=len(template.exercises(level)),
             )
-            for template, level in self._path()
+            for template, level in self.path()
         ]
 
     def next_step(self, state: State) -> tuple[str, str] | None:
         """Title and place of the first lesson whose items are not all ticked, or exercise that has no answer yet."""
-        for template, level in self._path():
+        for template, level in self.path():
             open_items = {item for item, _, mark in self.items(template, (level,), state) if mark == "open"}
             tool = template.front.tool
             for section in template.work(level):
@@ -238,7 +242,7 @@ class Session:
                 return words(template.front.title, self.lang), self._place(f"{tool}-checklist")
         return None
 
-    def _path(self) -> list[tuple[Template, str]]:
+    def path(self) -> list[tuple[Template, str]]:
         """The templates of this study with their level, in order."""
         if self.course:
             steps = ((self.course.tools[step.tool].template, step.level) for step in self.course.plan.steps)
@@ -344,11 +348,17 @@ class Session:
             lines.append(self.say("study.answer-given", files=[f"`{name}`" for name in outcome.given]))
         return lines
 
+    def exercises(self) -> list[Section]:
+        """The exercises of this study in its order, and those that prove what a level takes for granted."""
+        found = [section for template, level in self._path() for section in template.exercises(level)]
+        steps = self.course.plan.steps if self.course else ()
+        return [*found, *(self.section(step.test_out) for step in steps if step.test_out)]
+
     def answered(self) -> list[str]:
         """The exercises of this study that have an answer in its folder, in the order of the plan, then any others."""
         folder = self.folder / "work"
         there = {path.name for path in folder.iterdir() if path.is_dir()} if folder.is_dir() else set()
-        planned = [section.name for template, level in self._path() for section in template.exercises(level)]
+        planned = [section.name for template, level in self.path() for section in template.exercises(level)]
         known = dict(self.catalog.exercises())
         others = sorted(name for name in there - set(planned) if name in known)
         return [name for name in (*planned, *others) if name in there]
@@ -357,7 +367,7 @@ class Session:
         """The progress as plain data: `exercises`, `items` and what is `next`."""
         state = self.log.state()
         exercises, items = {}, {}
-        for template, level in self._path():
+        for template, level in self.path():
             for section in template.exercises(level):
                 exercises[section.name] = self._exercise_progress(section.name, state)
             for item in template.items(level):
@@ -409,6 +419,11 @@ class Session:
         for n, (file, body) in enumerate(work.section.files("starter", lang).items(), start=1):
             cells[answer_cell(work.section.name, n)] = fill(answer_source(work.section.name, file, body), values)
         return cells
+
+    @property
+    def contexts(self) -> Mapping[str, str]:
+        """The contexts that the checks of a backend may use, by backend."""
+        return self.log.state().contexts
 
     def use(self, backend: str, context: str) -> None:
         """Remember which context the checks of a backend may use. Raises RequestError for one that has none."""

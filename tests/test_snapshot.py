@@ -158,7 +158,7 @@ def test_what_comes_from_content_or_people_is_escaped() -> None:
         assert "<script" not in picture.html
         assert not Tags(picture.html).open
     table = made[1].markdown.splitlines()[-1]
-    assert len(re.findall(r"(?<!\\)\|", table)) == 4
+    assert len(re.findall(r"(?<!\\)\|", table)) == 5
 
 
 def test_the_swap_hides_the_picture_while_its_widget_lives() -> None:

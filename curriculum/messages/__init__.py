@@ -12,6 +12,8 @@ from importlib import resources
 
 #: The languages that the program itself speaks, in the order in which it offers them.
 LANGUAGES = ("ja", "en")
+#: Topics with files of their own.
+TOPICS = ("study", "doctor")
 
 
 _WIDE = "\u3000-\u30ff\u4e00-\u9fff\uff00-\uffef"
@@ -25,7 +27,7 @@ def _table(lang: str) -> dict[str, str]:
 
     loader = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
     table: dict[str, str] = {}
-    for name in (f"{lang}.yaml", f"study.{lang}.yaml"):
+    for name in (f"{lang}.yaml", *(f"{topic}.{lang}.yaml" for topic in TOPICS)):
         table |= yaml.load(resources.files(__package__).joinpath(name).read_text(encoding="utf-8"), Loader=loader)
     # A folded sentence is one line, however it stands in the file.
     return {key: " ".join(text.split()) if text.endswith("\n") else text for key, text in table.items()}
