@@ -51,7 +51,8 @@ def main() -> None:
         sys.exit(f"Python 3.11 or later is needed; this is {sys.version.split()[0]}.")
     task, arguments = (sys.argv[1], sys.argv[2:]) if len(sys.argv) > 1 else ("", [])
     if task == "study":
-        install("jupyter")
+        # What the first lap runs on: two evenings that need nothing else.
+        install("jupyter,first-lap")
         if not any(argument.startswith("--level") for argument in arguments):
             arguments = ["--level", "beginner", *arguments]
         if not any(argument.startswith("--output") for argument in arguments):

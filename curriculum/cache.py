@@ -18,7 +18,7 @@ from typing import TypeVar
 
 T = TypeVar("T")
 
-_READERS = ("model.py", "source.py", "template.py", "catalog.py")
+_READERS = ("model.py", "source.py", "template.py", "catalog.py", "routes.py")
 
 
 def cached(kind: str, path: Path, build: Callable[[], T]) -> T:

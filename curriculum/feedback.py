@@ -75,7 +75,9 @@ def _lead(section: Section, outcome: Outcome, lang: str, pending: bool) -> str:
     met = sum(finding.result == "met" for finding in outcome.findings)
     name: str = "pending" if pending else outcome.outcome
     if name == "passed":
-        name = "passed-real" if outcome.how == "real" and not outcome.waiting else "passed-static"
+        # Where no criterion wants a tool, files tell everything there is to tell.
+        whole = outcome.how == "real" or not any(criterion.live for criterion in section.content.rubric.values())
+        name = "passed-real" if whole and not outcome.waiting else "passed-static"
     sign = "⏳" if pending else _LEADS[outcome.outcome]
     return f"{sign} {say(lang, f'study.result-lead-{name}', title=title, met=met, total=len(outcome.findings))}"
 

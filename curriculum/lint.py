@@ -16,6 +16,7 @@ from curriculum.catalog import FRAME, Catalog, load_role
 from curriculum.errors import ContentError, CurriculumError, Fault, near
 from curriculum.messages import LANGUAGES
 from curriculum.model import LEVELS, MARK, RESERVED_PORTS, Checklist, Exercise, Lesson, Role
+from curriculum.routes import read_install
 from curriculum.source import Notebook, anchors, literal_assignments, load_notebook, load_text, parse_yaml
 from curriculum.template import TAGS, Section, Template, parse_template, translations
 from curriculum.translation import Translated, of_document, of_section
@@ -63,6 +64,9 @@ def lint(catalog: Catalog, packs: Iterable[str] | None = None) -> list[Fault]:
             else:
                 asked.add(f"templates/notebooks/{path.name}")
                 faults += lint_template(path, stem, catalog, known)
+        install = pack.root / "templates" / "install.yaml"
+        if told and install.is_file():
+            faults += lint_install(install)
     faults += [fault for fault in _across(catalog, known) if fault.file in asked]
     frame = catalog.frame_file
     if packs is None or any(pack.name in packs for pack in catalog.packs if frame.is_relative_to(pack.root)):
@@ -105,6 +109,26 @@ def set_aside_repeats(faults: list[Fault]) -> list[Fault]:
             seen.add(mark)
             unique.append(fault)
     return unique
+
+
+def lint_install(path: Path) -> Iterator[Fault]:
+    """The routes by which a learner gets what exercises work with."""
+    file = f"templates/{path.name}"
+    text, _ = load_text(path, file)
+    document = parse_yaml(text, file)
+    strings = list(of_document(document, path.stem, None))
+    yield from _missing(file, strings)
+    yield from _wrong_language(file, strings)
+    try:
+        install = read_install(path)
+    except ContentError as error:
+        yield from error.faults
+        return
+    ids = [part.part for part in install.parts]
+    ids += [route.id for part in install.parts for route in part.routes] + [route.id for route in install.elsewhere]
+    for slug, count in Counter(ids).items():
+        if count > 1:
+            yield Fault(file, "duplicate-id", None, document.line(("parts",)), {"name": slug})
 
 
 # --- roles -----------------------------------------------------------------------------------------------------------
@@ -459,7 +483,7 @@ def _stamped(file: str, strings: Iterable[Translated], stamps: Mapping[str, str]
 def _wrong_language(file: str, strings: Iterable[Translated]) -> Iterator[Fault]:
     """Japanese in the English text, or a sentence of English where Japanese should be."""
     for string in strings:
-        if string.id.rpartition("/")[0].endswith(("/starter", "/solution")):
+        if re.match(r"[^/]+/(?:starter|solution)/", string.id):
             continue
         english = _CODE.sub("", string.texts.get("en", ""))
         japanese = _CODE.sub("", string.texts.get("ja", ""))

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import datetime as dt
 import os
 import tempfile
 import threading
 from collections.abc import Iterable, Iterator, Mapping
+from contextlib import suppress
 from dataclasses import replace as changed
 from functools import cached_property
 from pathlib import Path
@@ -28,11 +30,13 @@ from curriculum.planner import plan_study
 from curriculum.progress import Log, State
 from curriculum.request import find_language, resolve, shown, system_language
 from curriculum.result import Result
-from curriculum.roadmap import Roadmap
+from curriculum.roadmap import Roadmap, long_date
 from curriculum.snapshot import Item, Picture, Row, uid
 from curriculum.source import load_notebook
 from curriculum.template import Section, Template, answer_cell, answer_source
 
+#: After so many days without an event a study has paused.
+_PAUSE = 14
 #: Backends of which a learner names the context.
 BACKENDS = ("kubernetes",)
 #: Settings that say where a notebook comes from; the others are a request.
@@ -98,6 +102,7 @@ class Session:
         if made and made != now:
             lines.append(self.say("study.made-with", made=made, now=now))
         lines += self._strays()
+        lines += self._pause()
         if self.log.unreadable:
             lines.append(self.say("study.warn-unreadable", count=self.log.unreadable, path=self.log.path.name))
         return lines
@@ -111,6 +116,17 @@ class Session:
             for folder, events in found_elsewhere(self.study, self.folder):
                 last = events[-1]["at"][:10]
                 yield self.say("study.warn-elsewhere", path=str(folder), count=len(events), date=last)
+
+    def _pause(self) -> Iterator[str]:
+        """After a pause, how the rest is planned anew. No count of missed days."""
+        events = self.log.events()
+        today = dt.date.today()
+        if not events or not self.course:
+            return
+        with suppress(ValueError):
+            last = dt.datetime.fromisoformat(events[-1]["at"]).date()
+            if (today - last).days >= _PAUSE and any(not row.finished for row in self.rows(self.log.state())):
+                yield self.say("study.replan", date=long_date(last, self.lang), today=today.isoformat())
 
     def adopt(self, folder: Path) -> tuple[int, int]:
         """Bring the progress and the answers of this study from another folder; how many events and files.
@@ -350,7 +366,7 @@ class Session:
 
     def exercises(self) -> list[Section]:
         """The exercises of this study in its order, and those that prove what a level takes for granted."""
-        found = [section for template, level in self._path() for section in template.exercises(level)]
+        found = [section for template, level in self.path() for section in template.exercises(level)]
         steps = self.course.plan.steps if self.course else ()
         return [*found, *(self.section(step.test_out) for step in steps if step.test_out)]
 

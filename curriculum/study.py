@@ -16,6 +16,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from curriculum import doctor as physician
 from curriculum import magic, result, snapshot
 from curriculum.checking import without_later
 from curriculum.errors import CurriculumError, RequestError
@@ -27,7 +28,7 @@ from curriculum.request import shown, system_language
 from curriculum.session import Session
 from curriculum.snapshot import Item, Picture
 
-__all__ = ["adopt", "check", "checklist", "dashboard", "done", "hint", "start", "undo", "use"]
+__all__ = ["adopt", "check", "checklist", "dashboard", "doctor", "done", "hint", "start", "undo", "use"]
 
 #: The star import puts our `start` over the parameter of that name: what the parameter held is taken before.
 _START = user_names().get("start")
@@ -75,6 +76,10 @@ def start(tool: str = "") -> None:
     if remarks := session.remarks():
         _page().display(snapshot.notice(remarks, session.lang, uid=_new_uid()))
     _desk.show("dashboard", session.dashboard, state)
+    with suppress(Exception):
+        # A glance at the machine never keeps anyone from beginning.
+        if line := physician.glance_line(physician.of_session(session, quick=True), session.lang):
+            _page().display(snapshot.notice([line], session.lang, uid=_new_uid()))
 
 
 @_friendly(returned=False)
@@ -161,6 +166,13 @@ def adopt(folder: str = "") -> Picture:
     _desk.refresh()
     text = session.say("study.adopted", path=str(folder), events=events, files=files)
     return snapshot.notice([text], session.lang, uid=_new_uid())
+
+
+@_friendly(returned=True)
+def doctor() -> Picture:
+    """Tell what this machine has for the exercises of this study, and how to get what it lacks. It changes nothing."""
+    session = _desk.session
+    return physician.picture(physician.of_session(session), session.lang, uid=_new_uid())
 
 
 def _check(exercise: str, notes: list[str], *, again: bool = False, lazy: bool = False) -> None:

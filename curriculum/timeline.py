@@ -20,7 +20,8 @@ _WIDTH, _ROW, _TOP, _LEFT, _FONT = (
     8,
     "system-ui,'Hiragino Sans','Yu Gothic UI','Noto Sans CJK JP',sans-serif",
 )
-_FILLS = ("#cfe3ff", "#d5f0d8", "#ffe9c2", "#eadcff")
+#: By the phase's number: a prelude's first, then over and over those of the phases from 1.
+_PRELUDE, _FILLS = "#e5e7eb", ("#cfe3ff", "#d5f0d8", "#ffe9c2", "#eadcff")
 
 
 def timeline(roadmap: Roadmap) -> str:
@@ -48,7 +49,7 @@ def timeline(roadmap: Roadmap) -> str:
         width = max(3.0, right - left)
         shapes.append(
             f'<rect x="{left:.1f}" y="{top + 3}" width="{width:.1f}" height="{_ROW - 6}" rx="5" '
-            f'fill="{_FILLS[(phase.number - 1) % len(_FILLS)]}" stroke="#6b7280" stroke-width=".6"/>'
+            f'fill="{_FILLS[(phase.number - 1) % len(_FILLS)] if phase.number else _PRELUDE}" stroke="#6b7280" stroke-width=".6"/>'
         )
         # Inside the bar where the title fits, else beside it, on the side that has room.
         need = sum(13.0 if ord(sign) > 0x2E7F else 7.5 for sign in title) + 16

@@ -14,10 +14,10 @@ from tests.conftest import REPOSITORY
 ORDER = [
     "messages", "errors", "source", "cache", "model", "template", "catalog", "request", "planner", "roadmap", "timeline",
     "personal", "outcome", "progress", "snapshot", "result", "widget", "home", "answers", "labs", "checking", "feedback",
-    "places", "machine", "doctor", "session", "magic", "study", "ipython",
+    "places", "routes", "machine", "doctor", "session", "magic", "study", "ipython",
     "-",
     "render", "engine", "generation", "translation", "canonical", "lint", "scaffold", "placement", "listing", "ics", "interview",
-    "proving", "cli",
+    "updating", "report", "proving", "cli",
     "__main__",
 ]  # fmt: skip
 ABOVE = ORDER[: ORDER.index("-")]

@@ -394,6 +394,20 @@ def test_a_large_study_is_a_map_and_a_notebook_for_each_phase(tmp_path: Path, mo
     assert dead == []
 
 
+def test_the_map_of_a_large_study_holds_the_first_lap_whole(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The first success needs no second notebook; the other parts link back to it."""
+    monkeypatch.setattr(render, "MOST_CELLS", 10)
+    study = generate(output=tmp_path, **BASE)
+    assert [path.name for path in study.files][:2] == ["study.ja.ipynb", "study.ja.phase-1.ipynb"]
+    ids = [cell["id"] for cell in read(study.notebook)["cells"]]
+    assert ids.index("first-lap-change-a-file-answer") < ids.index("phase-infrastructure-basics")
+    assert "docker-first-image-answer" not in ids
+    sources = "".join("".join(cell["source"]) for cell in read(study.notebook)["cells"])
+    assert "(#cell-id=first-lap-change-a-file)" in sources
+    for path in study.files[1:]:
+        assert "first-lap-change-a-file" not in {cell["id"] for cell in read(path)["cells"]}
+
+
 @pytest.mark.usefixtures("fresh_catalog")
 def test_single_is_one_notebook_however_long(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """`--single`."""

@@ -203,6 +203,7 @@ SEEDS = [
     Seed("a tool declared twice", TESTER, "", r"^(  - \{tool: saw, title.*\n)", r"\1\1", "duplicate-tool"),
     Seed("an unknown duty", TESTER, "", r"^    duties: \[nailing\]", "    duties: [nialing]", "unknown-duty", r"\[nialing", (), "nailing"),
     Seed("a phase twice", TESTER, "", "^  - id: cutting", "  - id: joining", "duplicate-id"),
+    Seed("a prelude in the middle", TESTER, "", "^(  - id: cutting)", r"\1\n    prelude: true", "prelude-not-first", "^phases:"),
     Seed("an unknown level", TESTER, "", "^  - id: advanced", "  - id: advnaced", "bad-choice", "advnaced", ("missing-key",), "advanced"),
     Seed("months that are words", TESTER, "", "months: {from: 1", "months: {from: one", "bad-number", "from: one"),
     Seed("a word for true", TESTER, "", "ongoing: true", "ongoing: maybe", "bad-boolean", "maybe"),

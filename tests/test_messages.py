@@ -83,3 +83,10 @@ def test_a_list_is_joined_as_the_language_writes_it() -> None:
     """A, B and A、B."""
     assert "a, b" in say("en", "error.unknown-part", value="x", choices=["a", "b"])
     assert "a、b" in say("ja", "error.unknown-part", value="x", choices=["a", "b"])
+
+
+def test_what_fills_a_japanese_sentence_keeps_its_own_blanks() -> None:
+    """Between Japanese words the sentence has no blank; a path of someone called 山田 太郎 has one."""
+    assert say("ja", "study.template", path="/home/山田 太郎/study").count("/home/山田 太郎/study") == 1
+    assert "習得済み" in say("ja", "why.known", tool="クラウド基礎")
+    assert "クラウド基礎の前提" in say("ja", "why.before", tools=["クラウド基礎"])

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import datetime as dt
+from dataclasses import replace
 
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from pydantic import TypeAdapter
 
+from curriculum.catalog import catalog_at
 from curriculum.errors import RequestError
 from curriculum.model import LEVELS, Hours, Plan, Request, Role
 from curriculum.planner import Calendar, plan_study
@@ -262,6 +264,34 @@ def test_only_names_what_is_built_on_but_not_chosen() -> None:
     assert [step.tool for step in plan.steps] == ["kubernetes"]
     assert reasons(plan)["docker"] == "not-chosen-needed"
     assert reasons(plan)["git"] == "not-chosen"
+
+
+def with_prelude(role: Role) -> Role:
+    """The role, its first phase a prelude."""
+    first, *rest = role.phases
+    return replace(role, phases=(replace(first, prelude=True), *rest))
+
+
+def test_a_prelude_is_number_0_and_the_others_keep_theirs() -> None:
+    """Also where nothing of it is left to plan."""
+    role, tools = make_role(TWO, TOOLS)
+    assert [phase.number for phase in plan_study(request(), role, tools).phases] == [1, 2]
+    plan = plan_study(request(), with_prelude(role), tools)
+    assert [phase.number for phase in plan.phases] == [0, 1]
+    known = tuple(step.tool for step in plan.phases[0].steps)
+    assert known
+    without = plan_study(request(known=known), with_prelude(role), tools)
+    assert [(phase.number, bool(phase.steps)) for phase in without.phases] == [(0, False), (1, True)]
+
+
+def test_a_prelude_has_no_lower_depths_to_confirm() -> None:
+    """It is new to everyone: no list to confirm, no test-out exercise, no time for either."""
+    catalog = catalog_at(None)
+    role = catalog.role("mlops-engineer")
+    plan = plan_study(request(role="mlops-engineer", level="advanced"), role, catalog.tools(role))
+    (step,) = plan.phases[0].steps
+    assert (step.tool, step.confirm, step.test_out, step.minutes) == ("first-lap", (), None, 30)
+    assert next(step for step in plan.steps if step.tool == "docker").confirm == ("beginner", "intermediate")
 
 
 def test_a_phase_alone_plans_that_phase() -> None:

@@ -66,6 +66,28 @@ def test_tools_are_known_by_slug_title_and_any_comma() -> None:
     assert resolved(known=["Docker、git", "docker"]).known == ("docker", "git")
 
 
+@pytest.mark.parametrize(
+    ("words", "phases"),
+    [
+        ("0", ("first-lap",)),
+        (0, ("first-lap",)),
+        ("first-lap", ("first-lap",)),
+        ("1", ("infrastructure-basics",)),
+        ("４", ("advanced-implementation",)),
+        ("3,0", ("first-lap", "mlops-core")),
+        ("", ()),
+    ],
+)
+def test_phases_are_known_by_number_and_id(words: str | int, phases: tuple[str, ...]) -> None:
+    """The prelude is 0; the document's phases keep their numbers from 1 on."""
+    assert resolved(phase=words).phases == phases
+
+
+def test_a_phase_that_does_not_exist_is_refused_with_all_numbers() -> None:
+    """From 0, where the role has a prelude."""
+    assert refused(phase="5").params["choices"][:2] == ["0 (first-lap)", "1 (infrastructure-basics)"]
+
+
 @pytest.mark.parametrize("text", ["2026-12-01", "2026/12/1", "2026年12月1日", "２０２６－１２－０１"])
 def test_dates_are_read_as_people_write_them(text: str) -> None:
     """ISO, slashes, Japanese, full width."""

@@ -16,7 +16,7 @@ from typing import Any
 import pytest
 
 from curriculum.catalog import catalog_at
-from curriculum.model import LEVELS, Role, words
+from curriculum.model import LEVELS, Phase, Role, words
 
 DUTIES = {
     "ML基盤構築": {
@@ -250,10 +250,30 @@ def test_three_levels_with_years_positions_and_expectations() -> None:
         assert says(position.text, *terms) == []
 
 
+def path() -> list[Phase]:
+    """The phases of the document."""
+    return [phase for phase in the_role().phases if not phase.prelude]
+
+
+def test_a_short_prelude_stands_before_the_documents_phases() -> None:
+    """The first lap is ours, not the document's: no months, needed by everyone, and short."""
+    prelude, *rest = the_role().phases
+    assert prelude.prelude
+    assert (prelude.id, prelude.months, prelude.hours, prelude.ongoing) == ("first-lap", None, None, False)
+    assert not any(phase.prelude for phase in rest)
+    assert [number for number, _ in the_role().numbered] == [0, 1, 2, 3, 4]
+    (place,) = (place for topic in prelude.topics for place in topic.tools)
+    assert {place.need_at(level) for level in LEVELS} == {"must"}
+    assert not any(place.assumed_at(level) for level in LEVELS)
+    hours = catalog_at(None).tools(the_role())[place.tool].hours
+    assert 3 <= hours.at("beginner") <= 5
+    assert hours.at("intermediate") == hours.at("advanced") == 0.5
+
+
 def test_four_phases_with_months_hours_and_three_topics_each() -> None:
     """推奨学習パス; the last one goes on."""
-    assert titles(the_role().phases) == [fold(name) for name, _, _ in PHASES]
-    for phase, (_, months, topics) in zip(the_role().phases, PHASES, strict=True):
+    assert titles(path()) == [fold(name) for name, _, _ in PHASES]
+    for phase, (_, months, topics) in zip(path(), PHASES, strict=True):
         if months:
             assert phase.months is not None
             assert phase.hours is not None
@@ -341,8 +361,8 @@ def test_every_tool_has_a_category_hours_and_docs() -> None:
 
 
 def test_every_tool_serves_a_duty() -> None:
-    """A learner can be told what each tool is for at work."""
-    serving = {tool for group in the_role().duties for item in group.items for tool in item.tools}
+    """A learner can be told what each tool is for at work. The first lap leads to all of them."""
+    serving = {tool for group in the_role().duties for item in group.items for tool in item.tools} | {"first-lap"}
     assert {tool.tool for tool in the_role().tools} - serving == set()
 
 
@@ -359,7 +379,7 @@ def test_prerequisites_come_no_later_than_what_builds_on_them() -> None:
 def test_every_level_has_a_core() -> None:
     """Tools that must be learnt exist at each level in phases 1 to 3."""
     for level in LEVELS:
-        for phase in the_role().phases[:3]:
+        for phase in path()[:3]:
             needs = [place.need_at(level) for topic in phase.topics for place in topic.tools]
             assert "must" in needs, (level, phase.id)
 

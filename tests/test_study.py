@@ -196,7 +196,7 @@ def test_a_tool_alone_has_no_plan_and_shows_its_own_list(kernel: Callable[[str],
     write_notebook(tmp_path, about={"tool": "hammer"}, **settings)
     page = kernel("en")
     study.start(tool="hammer")
-    assert "Hammer: ░░░░░░░░░░ 0/2 · 1 h" in page.text
+    assert "Hammer: ░░░░░░░░░░ 0/2 · Exercises 0/1 · 1 h" in page.text
     assert "Phase" not in page.text
     page = kernel("en")
     study.dashboard()

@@ -9,6 +9,7 @@ from __future__ import annotations
 import functools
 import re
 from importlib import resources
+from pathlib import PurePath
 
 #: The languages that the program itself speaks, in the order in which it offers them.
 LANGUAGES = ("ja", "en")
@@ -19,6 +20,8 @@ TOPICS = ("study", "doctor")
 _WIDE = "\u3000-\u30ff\u4e00-\u9fff\uff00-\uffef"
 #: Japanese puts a blank beside Latin letters only; what fills a sentence may be either.
 _BETWEEN = re.compile(f"(?<=[{_WIDE}]) (?=[{_WIDE}])")
+#: Stands for a blank that stays, in nobody's text.
+_KEPT = "\ue000"
 
 
 @functools.cache
@@ -50,5 +53,8 @@ def say(lang: str, key: str, /, **params: object) -> str:
         name: comma.join(map(str, value)) if isinstance(value, list | tuple | set | frozenset) else value
         for name, value in params.items()
     }
-    text = table[key].format(**filled)
-    return _BETWEEN.sub("", text) if lang == "ja" else text
+    if lang != "ja":
+        return table[key].format(**filled)
+    # What fills a sentence keeps its own blanks: it may be a path or a name.
+    kept = {name: str(v).replace(" ", _KEPT) if isinstance(v, str | PurePath) else v for name, v in filled.items()}
+    return _BETWEEN.sub("", table[key].format(**kept)).replace(_KEPT, " ")

@@ -27,11 +27,11 @@ def healthz() -> dict[str, object]:
 
 
 @app.post("/predict")
-def predict(delivery: Delivery) -> dict[str, float]:
+def predict(features: Delivery) -> dict[str, float]:
     with SECONDS.time():
         weights = MODEL["weights"]
-        minutes = MODEL["bias"] + sum(weights[name] * float(value) for name, value in delivery.model_dump().items())
-    PREDICTIONS.labels(rain=str(delivery.rain).lower()).inc()
+        minutes = MODEL["bias"] + sum(weights[name] * float(value) for name, value in features.model_dump().items())
+    PREDICTIONS.labels(rain=str(features.rain).lower()).inc()
     return {"minutes": round(minutes, 1)}
 
 

@@ -26,7 +26,7 @@ _FLAGS = (
 )
 
 Generate = Callable[..., curriculum.Study]
-Open = Callable[[curriculum.Study], Notebook]
+Open = Callable[..., Notebook]
 
 
 @pytest.fixture(scope="session")
@@ -83,5 +83,10 @@ def generate(lab: Server, tmp_path: Path) -> Generate:
 
 @pytest.fixture
 def open_study(lab: Server, page: Page) -> Open:
-    """Open a study's notebook, in a workspace that remembers nothing; what was open goes."""
-    return lambda study: open_notebook(page, lab, study)
+    """Open a study's notebook, or another one, with nothing remembered; what was open on the page goes."""
+
+    def open_it(study: curriculum.Study | Path, front_end: str = "lab", on: Page | None = None) -> Notebook:
+        path = study if isinstance(study, Path) else study.notebook
+        return open_notebook(on or page, lab, path, front_end)
+
+    return open_it

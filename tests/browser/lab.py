@@ -17,8 +17,6 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 from urllib.parse import quote
 
-from curriculum import Study
-
 if TYPE_CHECKING:
     from playwright.sync_api import Locator, Page
 
@@ -35,9 +33,10 @@ class Server:
     url: str
     root: Path
 
-    def address(self, notebook: Path) -> str:
-        """Where a notebook opens, in a workspace that remembers nothing."""
-        return f"{self.url}/lab/tree/{quote(notebook.relative_to(self.root).as_posix())}?token={_TOKEN}&reset"
+    def address(self, notebook: Path, front_end: str = "lab") -> str:
+        """Where a notebook opens in JupyterLab (`lab`) or Notebook 7 (`notebook`), with nothing remembered."""
+        place = {"lab": "lab/tree", "notebook": "notebooks"}[front_end]
+        return f"{self.url}/{place}/{quote(notebook.relative_to(self.root).as_posix())}?token={_TOKEN}&reset"
 
     def stop_kernels(self) -> None:
         """What happens overnight."""
@@ -70,12 +69,13 @@ def serving(home: Path) -> Iterator[Server]:
     command = [sys.executable, "-m", "jupyterlab", "--no-browser", "--allow-root", "--ip=127.0.0.1", f"--port={port}"]
     command += ["--ServerApp.port_retries=0", f"--ServerApp.root_dir={folders['studies']}"]
     command += [f"--IdentityProvider.token={_TOKEN}", "--LabApp.expose_app_in_browser=True"]
-    command += ["--LabApp.extension_manager=readonly"]
+    command += ["--JupyterNotebookApp.expose_app_in_browser=True", "--LabApp.extension_manager=readonly"]
     environment = os.environ | {
         "JUPYTER_CONFIG_DIR": str(folders["config"]),
         "JUPYTER_DATA_DIR": str(folders["data"]),
         "JUPYTER_RUNTIME_DIR": str(folders["runtime"]),
         "IPYTHONDIR": str(folders["ipython"]),
+        "CURRICULUM_DATA_DIR": str(folders["data"] / "curriculum"),
         # The studies lie in a temporary folder: the kernels are not to know, or each notebook begins with a warning.
         "TMPDIR": str(folders["temporary"]),
     }
@@ -135,6 +135,21 @@ class Notebook:
         self.page.keyboard.insert_text(text)
         self.page.keyboard.press("Shift+Enter")
         self.wait_idle()
+
+    def run_code(self, code: str, below: str, *, wait: bool = True) -> str:
+        """Insert a cell below another one, run it, and go on; the new cell's id. What a learner does to explore."""
+        self.wait_idle()
+        self.select(below)
+        self.command("notebook:insert-cell-below")
+        index = self.index(below) + 1
+        self.page.evaluate(f"([n, text]) => {_NOTEBOOK}.widgets[n].model.sharedModel.setSource(text)", [index, code])
+        name = self.cells()[index]
+        # The command waits for the cell to end, so it is not waited for.
+        self.page.evaluate("() => { jupyterapp.commands.execute('notebook:run-cell') }")
+        if wait:
+            self.page.wait_for_timeout(100)
+            self.wait_idle()
+        return name
 
     def select(self, cell: str) -> None:
         """Make a cell the active one, in sight."""
@@ -250,9 +265,9 @@ class Notebook:
 _NOTEBOOK = "jupyterapp.shell.currentWidget.content"
 
 
-def open_notebook(page: Page, server: Server, study: Study) -> Notebook:
-    """Open a study's notebook in JupyterLab; its kernel may still be starting."""
-    notebook = Notebook(page, study.notebook)
-    page.goto(server.address(study.notebook))
+def open_notebook(page: Page, server: Server, path: Path, front_end: str = "lab") -> Notebook:
+    """Open a notebook in JupyterLab or Notebook 7; its kernel may still be starting."""
+    notebook = Notebook(page, path)
+    page.goto(server.address(path, front_end))
     notebook.wait_open()
     return notebook

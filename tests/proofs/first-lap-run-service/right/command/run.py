@@ -1,0 +1,5 @@
+import subprocess
+import sys
+
+command = [sys.executable, "-m", "uvicorn", "app:app", "--port", "⟦port⟧"]
+sys.exit(subprocess.call(command))

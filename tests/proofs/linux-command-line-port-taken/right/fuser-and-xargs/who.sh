@@ -1,0 +1,1 @@
+fuser "$1/tcp" 2> /dev/null

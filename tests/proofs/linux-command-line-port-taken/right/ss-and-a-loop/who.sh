@@ -1,0 +1,1 @@
+ss -Hltnp "sport = :$1" | grep -o 'pid=[0-9]*' | cut -d= -f2

@@ -1,0 +1,1 @@
+pgrep -f cli-holder.py

@@ -1,0 +1,2 @@
+kill "$(bash who.sh "$1")"
+sleep 4

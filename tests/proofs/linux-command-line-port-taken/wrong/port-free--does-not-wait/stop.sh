@@ -1,0 +1,1 @@
+kill "$(bash who.sh "$1")"

@@ -1,0 +1,1 @@
+awk '$5 ~ /^5/ { print; exit }' service.log

@@ -1,0 +1,1 @@
+sort -t ' ' -rnk6 service.log | sed 3q

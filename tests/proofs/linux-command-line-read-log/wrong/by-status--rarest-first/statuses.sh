@@ -1,0 +1,1 @@
+cut -d' ' -f5 service.log | sort | uniq -c | sort -n

@@ -1,0 +1,1 @@
+awk '$5 >= 500' service.log

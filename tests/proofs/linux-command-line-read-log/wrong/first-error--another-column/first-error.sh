@@ -1,0 +1,1 @@
+grep -m 1 ' 50[0-9]' service.log

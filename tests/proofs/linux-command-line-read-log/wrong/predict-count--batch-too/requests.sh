@@ -1,0 +1,1 @@
+grep -c /predict service.log

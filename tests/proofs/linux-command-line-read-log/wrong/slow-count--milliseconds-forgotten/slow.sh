@@ -1,0 +1,1 @@
+awk '$4 == "/predict"' service.log | wc -l

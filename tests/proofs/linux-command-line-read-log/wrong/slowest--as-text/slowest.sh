@@ -1,0 +1,1 @@
+sort -k6,6r service.log | head -n 3

@@ -1,0 +1,1 @@
+sort -k6,6n service.log | tail -n 3

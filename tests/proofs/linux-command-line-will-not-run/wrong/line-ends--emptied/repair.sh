@@ -1,0 +1,6 @@
+chmod u+x release/bin/serve
+chmod 600 release/settings.env
+tr -d '\r' < release/bin/serve > release/bin/serve
+set -a; . release/settings.env; set +a
+export SERVE_PORT=⟦port⟧
+release/bin/serve

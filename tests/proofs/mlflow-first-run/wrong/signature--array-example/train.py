@@ -1,0 +1,27 @@
+import mlflow
+import pandas as pd
+from sklearn.linear_model import LinearRegression
+from sklearn.metrics import mean_absolute_error
+from sklearn.model_selection import train_test_split
+
+from data import FEATURES, make
+
+SEED = ⟦seed⟧
+
+X, y = make()
+X = pd.DataFrame(X, columns=FEATURES).astype(float)
+X_train, X_test, y_train, y_test = train_test_split(X, y, test_size=0.25, random_state=SEED)
+
+mlflow.set_tracking_uri("sqlite:///mlflow.db")
+mlflow.set_experiment("⟦delivery-time⟧")
+
+with mlflow.start_run():
+    model = LinearRegression().fit(X_train, y_train)
+    mae = mean_absolute_error(y_test, model.predict(X_test))
+    mlflow.log_params({"seed": SEED, "rows": len(X)})
+    mlflow.log_metric("mae", mae)
+    mlflow.set_tag("purpose", "baseline")
+    mlflow.sklearn.log_model(
+        model, name="model", input_example=X_test.to_numpy()[:2], pip_requirements=["scikit-learn"]
+    )
+    print(f"mae: {mae:.2f}")

@@ -1,0 +1,13 @@
+#!/usr/bin/env bash
+set -euo pipefail
+out=$2/$RUN_DATE.txt
+total=0
+cd -- "$1"
+for file in *.csv.gz; do
+  rows=$(gzip -dc -- "$file" | wc -l)
+  echo "$file $((rows))"
+  total=$((total + rows))
+done > "$OLDPWD/$out.new"
+echo "total $total" >> "$OLDPWD/$out.new"
+mv -- "$OLDPWD/$out.new" "$OLDPWD/$out"
+echo "report ready: $out"

@@ -1,0 +1,16 @@
+#!/usr/bin/env bash
+set -euo pipefail
+
+url=$1
+deadline=$((SECONDS + $2))
+until curl -sS --max-time 2 "$url/healthz" > /dev/null 2>&1; do
+  if [ "$SECONDS" -ge "$deadline" ]; then
+    echo "smoke.sh: no good answer from $url/healthz within $2 s" >&2
+    exit 1
+  fi
+  sleep 1
+done
+if ! curl -fsS --max-time 5 -H 'Content-Type: application/json' -d @sh-request.json "$url/predict"; then
+  echo "smoke.sh: $url/predict does not predict" >&2
+  exit 1
+fi
