@@ -98,6 +98,30 @@ def test_the_ids_of_a_tool_do_not_depend_on_the_rest_of_the_plan(tool: str) -> N
 
 
 @pytest.mark.parametrize(("level", "lang"), SIX)
+def test_a_tool_is_worked_through_in_its_templates_order(level: str, lang: str) -> None:
+    """Lessons and exercises as their author put them; in the first lap an exercise comes first."""
+    cells = ids(made(level, lang)["cells"])
+    for tool in catalog_at(None).template_files:
+        template = catalog_at(None).template(tool)
+        assert template is not None
+        work = [section.name for section in template.work(level)]
+        if f"tool-{tool}" in cells:
+            assert [name for name in cells if name in work] == work, tool
+    assert cells.index("first-lap-checklist") > min(n for n, name in enumerate(cells) if name.endswith("-answer"))
+
+
+@pytest.mark.parametrize("lang", LANGS)
+@pytest.mark.parametrize("industry", list(catalog_at(None).stories))
+def test_the_welcome_tells_the_story_of_the_industry(industry: str, lang: str) -> None:
+    """What the service predicts, and what hangs on it; no mark is left anywhere."""
+    cells = drawn("beginner", lang, industry=industry)
+    welcome = next(source(cell) for cell in cells if cell["id"] == "welcome")
+    for name in ("how-long", "stakes"):
+        assert words(catalog_at(None).story(industry)[name], lang) in welcome
+    assert not any(re.search("⟦[a-z]", source(cell)) for cell in cells if cell["id"].startswith("first-lap"))
+
+
+@pytest.mark.parametrize(("level", "lang"), SIX)
 def test_nothing_tells_where_when_or_by_whom_it_was_made(level: str, lang: str) -> None:
     """No path, user or host; no date of today, no time of day in the machine's hand."""
     text = json.dumps(made(level, lang), ensure_ascii=False)

@@ -63,7 +63,9 @@ def test_names_are_data_and_the_page_stands_alone(session: Session) -> None:
     assert "http" not in page
 
     class Closed(HTMLParser):
-        open: list[str] = []
+        def __init__(self) -> None:
+            super().__init__()
+            self.open: list[str] = []
 
         def handle_starttag(self, tag: str, attrs: object) -> None:
             if tag not in {"meta", "br"}:

@@ -425,10 +425,10 @@ def read_dockerfile(lab: Lab) -> Iterator[Finding]:
     said = dict(reversed(lines))
     if missing := {"FROM", "COPY", "USER", "EXPOSE", "CMD"} - set(said):
         raise AnswerError("answer-given-changed", files="first-lap.Dockerfile", problem=" ".join(sorted(missing)))
-    base = str(facts.get("base", "")).strip().removeprefix("docker.io/").removeprefix("library/")
+    base = behind(facts.get("base", ""), "FROM").removeprefix("docker.io/").removeprefix("library/")
     fault = "empty" if blank(base) else "no-tag" if base == said["FROM"].partition(":")[0] else ""
     yield lab.found("base", base == said["FROM"], found=base, fault=fault)
-    user = str(facts.get("user", "")).strip()
+    user = behind(facts.get("user", ""), "USER")
     fault = "empty" if blank(user) else "root" if user.casefold() in {"root", "0"} else ""
     yield lab.found("user", user.partition(":")[0] == said["USER"], found=user, fault=fault)
     start = str(facts.get("at_start", "")).strip()
@@ -476,6 +476,12 @@ def _publish(lab: Lab, facts: Mapping[str, Any], inside: str) -> Finding:
     else:
         fault = ""
     return lab.found("publish", text == f"{_LOOPBACK}:{port}:{inside}", found=told, fault=fault)
+
+
+def behind(told: object, word: str) -> str:
+    """What someone wrote, without the instruction that stands before it in the Dockerfile."""
+    text = str(told).strip()
+    return text[len(word) :].strip() if text.casefold().startswith(f"{word} ".casefold()) else text
 
 
 def instructions(text: str) -> list[tuple[str, str]]:
@@ -530,7 +536,8 @@ def _chosen(
     for seed in range(2):
         ran, named = _choice(lab, folder, random.Random(seed).sample(releases, len(releases)))
         if not ran.ok or named != [expected]:
-            fault = faults.get(named[0], "") if len(named) == 1 else "error" if not ran.ok else ""
+            broke = "error" if criterion == "best" and not ran.ok else ""
+            fault = faults.get(named[0], "") if len(named) == 1 else broke
             found = ran.last if not ran.ok else " ".join(named) or ran.last
             return lab.found(criterion, False, found=found, expected=expected, fault=fault, how="real")
     return lab.found(criterion, True, how="real")

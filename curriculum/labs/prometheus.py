@@ -28,7 +28,7 @@ from curriculum.labs.backends.prometheus import Prometheus, exposing, inbox, lis
 from curriculum.labs.lab import Lab, fetch
 from curriculum.labs.prometheus_data import Series
 from curriculum.labs.prometheus_play import Moment, Situation, amiss, firing, played
-from curriculum.labs.promql import QueryError, Unsupported, Vector
+from curriculum.labs.promql import QueryError, Unsupported, Vector, labels_of
 from curriculum.outcome import Finding, How
 
 # --- prometheus-instrument ---
@@ -332,6 +332,10 @@ class Question:
     faults: Mapping[str, str] = field(default_factory=dict)
     #: Whether the values count too, and not only for which labels there are any.
     values: bool = True
+    #: Whether the largest ones are enough.
+    largest: bool = False
+    #: Whether to show what a right query answers. It would give another criterion away where it is to be found out.
+    told: bool = True
 
 
 @judge("prometheus-first-queries")
@@ -473,7 +477,7 @@ def _answering(lab: Lab, data: list[list[Series]], at: float) -> Iterator[tuple[
 
 def _judged_query(lab: Lab, criterion: str, query: str, question: Question, ask: Ask, how: How) -> Finding:
     right = ask(question.right, 0)
-    expected = shown(right, question.labels)
+    expected = shown(right, question.labels) if question.told else ""
     if not query:
         return lab.found(criterion, False, found="-", expected=expected, how=how)
     try:
@@ -522,6 +526,13 @@ def _same(answer: Vector, right: Vector, question: Question) -> bool:
         )
 
     one, other = told_apart(answer), told_apart(right)
+    if question.largest and answer:
+        highest = max(value for _, value in other)
+        return (
+            len(one) == len({*map(str, one)})
+            and all(entry in other for entry in one)
+            and any(v == highest for _, v in one)
+        )
     return len(one) == len(other) and all(a == b and _close(x, y) for (a, x), (b, y) in zip(one, other, strict=True))
 
 
@@ -529,9 +540,10 @@ def shown(vector: Vector, names: tuple[str, ...] | None = None) -> str:
     """A result as a query window shows it, cut after some lines."""
     lines = []
     for labels, value in sorted(vector.items()):
-        kept = [f'{name}="{text}"' for name, text in _bare(labels) if names is None or name in names]
-        inside = "{" + ", ".join(kept) + "} " if kept else ""
-        lines.append(f"{inside}{value:.6g}")
+        known = {name: text for name, text in labels if not names or name in names}
+        metric = known.pop("__name__", "")
+        inside = "{" + ", ".join(f'{name}="{text}"' for name, text in known.items()) + "}" if known else ""
+        lines.append(f"{metric}{inside} {value:.6g}".strip())
     return "\n".join([*lines[:6], f"… ({len(lines)})"] if len(lines) > 6 else lines) or "{}"
 
 
@@ -1307,3 +1319,310 @@ def slo_burn_rate(lab: Lab) -> Iterator[Finding]:
         broken: dict[str, dict[str, Change]] = {"never": {"expr": _never}, "always": {"expr": _always}}
         alerts = {"never": {str(rule["alert"]) for rule in rules if "alert" in rule}, "always": paging}
         yield _tests_bite(lab, prometheus, "slo.yml", "slo_test.yml", broken, alerts)
+
+
+# --- prometheus-model-quality ---
+
+
+@judge("prometheus-model-quality")
+def model_quality(lab: Lab) -> Iterator[Finding]:
+    lab.text("quality.py")
+    prometheus = lab.backend("prometheus")
+    read_rules(lab, "rules.yml")
+    if lab.live and lab.package("prometheus_client") is not None:
+        yield from _measured(lab)
+    play = Play(lab, lab.text("rules.yml"), prometheus)
+    error = f"model_mean_absolute_error_{lab.value('minutes')}"
+    limit, where = lab.number("limit"), 'job="node", instance="batch:9100"'
+
+    def models(bad: str, judged: int = 200) -> dict[str, str]:
+        """Two models, of which one is wrong by `bad`; only so many of its predictions have been judged."""
+        return {
+            f'{error}{{{where}, model="7"}}': f"{limit / 2}x400",
+            f'model_predictions_judged{{{where}, model="7"}}': "400x400",
+            f'model_predictions_waiting{{{where}, model="7"}}': "20x400",
+            f'{error}{{{where}, model="8"}}': bad,
+            f'model_predictions_judged{{{where}, model="8"}}': f"{judged}x400",
+            f'model_predictions_waiting{{{where}, model="8"}}': "20x400",
+        }
+
+    def situation(series: Mapping[str, str], *moments: Moment) -> Situation:
+        return Situation(series, moments, interval="2m", step="2m")
+
+    def fires(alert: str, **labels: str) -> str:
+        return firing(alertname=alert, **labels)
+
+    def shows(alert: str) -> str:
+        return f'ALERTS{{alertname="{alert}"}}'
+
+    high, drift, stale = "ModelErrorHigh", "FeatureDrift", "ModelQualityStale"
+    wrong, thin = models(f"{limit + 1}x400"), models(f"{limit + 5}x400", judged=12)
+    blip = models(f"{limit - 1}x29 {limit + 3}x14 {limit - 1}x300")
+    moved = {
+        f'feature_drift_psi{{{where}, feature="{lab.value("stops")}"}}': "0.4x400",
+        f'feature_drift_psi{{{where}, feature="hour"}}': "0.15x400",
+    }
+    hourly = " ".join(f"{3600 * hour}x29" for hour in range(3))
+    last = f"model_quality_last_run_timestamp_seconds{{{where}}}"
+    stopped = {last: f"{hourly} {3 * 3600}x400"}
+    yield from play.judged(
+        {
+            "error-alert": {
+                "deaf": situation(wrong, Moment("2h", fires(high), shows=shows(high))),
+                "no-model": situation(wrong, Moment("2h", fires(high, model="8"), shows=shows(high))),
+                "other-model": situation(wrong, Moment("2h", fires(high, model="7"), False)),
+                "below": situation(models(f"{limit - 0.5}x400"), Moment("3h", fires(high), False)),
+                "hasty": situation(blip, *(Moment(at, fires(high), False) for at in ("1h10m", "1h26m", "2h"))),
+            },
+            "thin": {"jumpy": situation(thin, Moment("3h", fires(high, model="8"), False))},
+            "drift-alert": {
+                "deaf": situation(moved, Moment("2h", fires(drift), shows=shows(drift))),
+                "no-feature": situation(
+                    moved, Moment("2h", fires(drift, feature=lab.value("stops")), shows=shows(drift))
+                ),
+                "jumpy": situation(moved, Moment("2h", fires(drift, feature="hour"), False)),
+            },
+            "stale": {
+                "jumpy": situation(stopped, Moment("1h30m", fires(stale), False), Moment("5h30m", fires(stale), False)),
+                "deaf": situation(stopped, Moment("7h", fires(stale), shows=shows(stale))),
+                "never": situation({f"up{{{where}}}": "1x400"}, Moment("4h", fires(stale), shows=shows(stale))),
+            },
+        }
+    )
+
+
+def _measured(lab: Lab) -> Iterator[Finding]:
+    """What the program says of days that nobody has seen."""
+    names = [lab.value(name) if name != "hour" else name for name in prometheus_data.FEATURES]
+    unit, reference = lab.value("minutes"), prometheus_data.reference()
+    error_name = f"model_mean_absolute_error_{unit}"
+    day = prometheus_data.predictions(1)
+    first = [replace(row, actual=None) for row in prometheus_data.predictions(2, models=("9",), dry=True)[:60]]
+    with lab.scratch() as folder:
+        told = {name: reference[own] for name, own in zip(names, prometheus_data.FEATURES, strict=True)}
+        (folder / "prom-reference.json").write_text(json.dumps(told), encoding="utf-8")
+
+        def run(rows: list[prometheus_data.Prediction]) -> list[Sample] | str:
+            """What the program writes about predictions, or how it fails."""
+            (folder / "day.csv").write_text(prometheus_data.predictions_csv(rows, names), encoding="utf-8")
+            (folder / "day.prom").unlink(missing_ok=True)
+            ended = lab.python("quality.py", "day.csv", "day.prom", folder=folder, timeout=30)
+            if not ended.ok or not (folder / "day.prom").is_file():
+                return ended.last or "day.prom: -"
+            try:
+                return read_exposition((folder / "day.prom").read_text(encoding="utf-8"))
+            except ValueError as error:
+                return str(error)
+
+        samples, beginning = run(day), run(first)
+    if isinstance(samples, str):
+        raise AnswerError("answer-fails", file="quality.py", problem=samples)
+    errors = _by(samples, error_name, "model")
+    differences = {
+        model: [row.predicted - row.actual for row in day if row.model == model and row.actual is not None]
+        for model in ("7", "8")
+    }
+    right = {model: sum(map(abs, rows)) / len(rows) for model, rows in differences.items()}
+    everything = [abs(row.predicted - (row.actual or 0)) for row in day if row.model == "7"]
+    others = {
+        "signed": sum(differences["7"]) / len(differences["7"]),
+        "squared": math.sqrt(sum(one * one for one in differences["7"]) / len(differences["7"])),
+        "missing-as-zero": sum(everything) / len(everything),
+        "all-rows": sum(map(abs, differences["7"])) / len(everything),
+    }
+    told_of_7 = errors.get("7", math.nan)
+    fault = next(
+        (name for name, value in others.items() if math.isclose(abs(told_of_7), abs(value), rel_tol=0.002)), ""
+    )
+    yield lab.found(
+        "error",
+        _alike(errors, right),
+        found=_labelled(errors),
+        expected=_labelled(right),
+        fault=fault or ("no-model" if not errors else ""),
+        how="real",
+    )
+    judged = {model: float(len(rows)) for model, rows in differences.items()}
+    waiting = {model: float(sum(row.model == model and row.actual is None for row in day)) for model in ("7", "8")}
+    told_judged, told_waiting = (_by(samples, f"model_predictions_{kind}", "model") for kind in ("judged", "waiting"))
+    yield lab.found(
+        "waiting",
+        _alike(told_judged, judged) and _alike(told_waiting, waiting),
+        found=f"judged: {_labelled(told_judged)}\nwaiting: {_labelled(told_waiting)}",
+        expected=f"judged: {_labelled(judged)}\nwaiting: {_labelled(waiting)}",
+        fault="missing" if not told_judged or not told_waiting else "all-rows" if told_judged != judged else "",
+        how="real",
+    )
+    drifts = _by(samples, "feature_drift_psi", "feature")
+    wanted = {
+        name: prometheus_data.psi([row.features[place] for row in day], **reference[own])
+        for place, (name, own) in enumerate(zip(names, prometheus_data.FEATURES, strict=True))
+    }
+    scaled = {name: value / math.log(10) for name, value in wanted.items()}
+    fault = "no-feature" if not {*wanted} <= {*drifts} else "log10" if _alike(drifts, scaled) else "other"
+    yield lab.found(
+        "drift",
+        _alike({name: value for name, value in drifts.items() if name in wanted}, wanted),
+        found=_labelled(drifts),
+        expected=_labelled(wanted),
+        fault=fault,
+        how="real",
+    )
+    if isinstance(beginning, str):
+        yield lab.found("first-hour", False, found=beginning, fault="crash", how="real")
+        return
+    early = _by(beginning, error_name, "model").get("9")
+    finite = [value for value in _by(beginning, "feature_drift_psi", "feature").values() if math.isfinite(value)]
+    invented = early is not None and not math.isnan(early)
+    yield lab.found(
+        "first-hour",
+        len(finite) >= len(wanted) and not invented,
+        found=_labelled(
+            _by(beginning, error_name, "model") if invented else _by(beginning, "feature_drift_psi", "feature")
+        ),
+        fault="invented" if invented else "infinite",
+        how="real",
+    )
+
+
+def _by(samples: Iterable[Sample], name: str, label: str) -> dict[str, float]:
+    """The values of a metric by one of its labels."""
+    return {sample.labels[label]: sample.value for sample in samples if sample.name == name and label in sample.labels}
+
+
+def _alike(one: Mapping[str, float], other: Mapping[str, float]) -> bool:
+    close = (
+        math.isclose(one.get(name, math.nan), value, rel_tol=0.002, abs_tol=0.002) for name, value in other.items()
+    )
+    return one.keys() == other.keys() and all(close)
+
+
+def _labelled(values: Mapping[str, float]) -> str:
+    return ", ".join(f"{name} {value:.4g}" for name, value in sorted(values.items())) or "-"
+
+
+# --- prometheus-cardinality-and-incident ---
+
+_RUNAWAY = prometheus_data.RUNAWAY
+#: A copy without the runaway metric shows fewer samples than this.
+_USUAL = 60
+
+
+@judge("prometheus-cardinality-and-incident")
+def cardinality_and_incident(lab: Lab) -> Iterator[Finding]:
+    documents = lab.yaml("incident.yml")
+    if len(documents) != 1 or not isinstance(documents[0], dict):
+        raise AnswerError("answer-syntax", file="incident.yml", line=1, problem="expected a mapping")
+    report = documents[0]
+    version, guilty = str(report.get("version") or "").strip(), prometheus_data.guilty_version()
+    fault = {"1.8": "old", "2.0": "by-mean"}.get(version, "")
+    yield lab.found("culprit", version.lstrip("v") == guilty, found=version or "-", fault=fault)
+    runaway = [str(report.get(name) or "").strip() for name in ("metric", "label")]
+    fault = "histogram" if runaway[0].startswith("prediction_seconds") else "label" if runaway[0] == _RUNAWAY[0] else ""
+    yield lab.found("widest", tuple(runaway) == _RUNAWAY, found=" ".join(runaway).strip() or "-", fault=fault)
+    joined = "* on (instance) group_left (version) prediction_build_info"
+    buckets = "prediction_seconds_bucket"
+    questions = {
+        "p99-by-version": Question(
+            f"histogram_quantile(0.99, sum by (le, version) (rate({buckets}[30m]) {joined}))",
+            ("version",),
+            {
+                "overall": f"histogram_quantile(0.99, sum by (le) (rate({buckets}[30m])))",
+                "per-copy": f"histogram_quantile(0.99, sum by (le, instance) (rate({buckets}[30m])))",
+                "per-copy-joined": f"histogram_quantile(0.99, rate({buckets}[30m]) {joined})",
+                "mean": f"sum by (version) (rate(prediction_seconds_sum[30m]) {joined})"
+                f" / sum by (version) (rate(prediction_seconds_count[30m]) {joined})",
+                "since-start": f"histogram_quantile(0.99, sum by (le, version) ({buckets} {joined}))",
+                "p95": f"histogram_quantile(0.95, sum by (le, version) (rate({buckets}[30m]) {joined}))",
+                "window": f"histogram_quantile(0.99, sum by (le, version) (rate({buckets}[1h]) {joined}))",
+            },
+            told=False,
+        ),
+        "series-by-metric": Question(
+            'count by (__name__) ({__name__=~".+"})',
+            ("__name__",),
+            {
+                "all-together": 'count({__name__=~".+"})',
+                "values": 'sum by (__name__) ({__name__=~".+"})',
+                "one-metric": f"count({_RUNAWAY[0]})",
+            },
+            largest=True,
+            told=False,
+        ),
+    }
+    hours = [prometheus_data.incident(seed, job=lab.value("delivery-time")) for seed in (0, 1)]
+    asked = {name: str(report.get(name) or "").strip() for name in questions}
+    yield from judged_queries(lab, asked, questions, hours, prometheus_data.INCIDENT_AT)
+    yield from _protected(lab)
+
+
+def _protected(lab: Lab) -> Iterator[Finding]:
+    """What a scrape of the newest version leaves behind, and how much it may bring."""
+    documents = lab.yaml("prometheus.yml")
+    prometheus = lab.backend("prometheus")
+    if prometheus:
+        with lab.scratch() as folder:
+            checked = prometheus.check_config(folder / "prometheus.yml")
+        if not checked.ok:
+            raise AnswerError("answer-refused", file="prometheus.yml", problem=checked.last.removeprefix("FAILED: "))
+    elif faults := list(scrape.config_faults(documents)):
+        raise AnswerError("answer-refused", file="prometheus.yml", problem=faults[0])
+    config, place = documents[0], f"127.0.0.1:{lab.value('port')}"
+    job = next((j for j in scrape.jobs(config) if place in {target.address for target in _targets(lab, j)}), None)
+    if job is None:
+        raise AnswerError("answer-refused", file="prometheus.yml", problem=f"targets: {place}")
+    shown_page = prometheus_data.page(1)
+    real = prometheus if prometheus and prometheus.has_server else None
+    scraped = _scraped(lab, real, job, shown_page) if real else None
+    how: How = "static" if scraped is None else "real"
+    for finding in _kept(lab, _stored(job, shown_page) if scraped is None else scraped, shown_page, job, how):
+        if lab.live or finding.result != "met":
+            yield finding
+    limit = job.get("sample_limit") or (config.get("global") or {}).get("sample_limit") or 0
+    most = int(lab.number("budget"))
+    fault = "none" if not limit else "high" if limit > most else "low"
+    yield lab.found("budget", _USUAL <= limit <= most, found=limit or "-", expected=f"≤ {most}", fault=fault)
+
+
+def _kept(lab: Lab, stored: Vector, page: list[Series], job: Mapping[str, Any], how: How) -> Iterator[Finding]:
+    left = [labels for labels in stored if dict(labels).get("__name__") == _RUNAWAY[0]]
+    merged = bool(left) and not any(_RUNAWAY[1] in dict(labels) for labels in left)
+    early = any("__name__" in (rule.get("source_labels") or []) for rule in job.get("relabel_configs") or [])
+    fault = "labeldrop" if merged else "too-early" if early else "all" if len(left) > 300 else "some"
+    yield lab.found("dropped", not left, found=f"{_RUNAWAY[0]}: {len(left)}", fault=fault, how=how)
+    missing = []
+    for one in (one for one in page if one.name != _RUNAWAY[0]):
+        own = {*labels_of({**one.labels, "__name__": one.name})}
+        if not any(own <= {*labels} and _close(value, one.samples[-1][1]) for labels, value in stored.items()):
+            missing.append(one.name)
+    everything = len({*missing}) == len({one.name for one in page}) - 1
+    fault = "everything" if everything else "merged" if {*missing} == {"prediction_seconds_bucket"} else "some"
+    yield lab.found("kept", not missing, found=_listed({*missing}) if missing else "", fault=fault, how=how)
+
+
+def _stored(job: Mapping[str, Any], page: list[Series]) -> Vector:
+    """What relabelling leaves of a page, worked out here."""
+    found: Vector = {}
+    for one in page:
+        labels = {**one.labels, "__name__": one.name, "job": str(job.get("job_name")), "instance": "-"}
+        after = scrape.relabelled(labels, job.get("metric_relabel_configs") or [])
+        if after and after.get("__name__"):
+            found.setdefault(labels_of(after), one.samples[-1][1])
+    return found
+
+
+def _scraped(lab: Lab, prometheus: Prometheus, job: Mapping[str, Any], page: list[Series]) -> Vector | None:
+    """What a real scrape of a page leaves behind; None when the scrape fails, which says nothing about the labels."""
+    path = str(job.get("metrics_path") or "/metrics")
+    place = f"127.0.0.1:{lab.value('port')}"
+    limits = {name for name in job if name.endswith("_limit")}
+    with ExitStack() as stack:
+        port = stack.enter_context(exposing({path: prometheus_data.exposition(page)}))
+        moved = _moved(lab, {k: v for k, v in job.items() if k not in limits}, {place: f"127.0.0.1:{port}"})
+        folder = stack.enter_context(lab.scratch())
+        server = stack.enter_context(prometheus.server({"scrape_configs": [moved]}, beside=folder))
+        if not server.wait("scrape_duration_seconds > 0", seconds=15):
+            return None
+        if not server.query("up == 1"):
+            return None
+        return server.query('{__name__=~".+", __name__!~"up|scrape_.*"}')

@@ -22,6 +22,9 @@ class Service(BaseHTTPRequestHandler):
         self.end_headers()
         self.wfile.write(json.dumps(body).encode())
 
+    def log_message(self, format, *args):
+        pass
+
 
 time.sleep(delay)
 ThreadingHTTPServer(("127.0.0.1", port), Service).serve_forever()

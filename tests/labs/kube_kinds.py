@@ -225,7 +225,8 @@ def _endpoints(o: dict[str, Any]) -> list[Any]:
         for address in entries(subset.get("addresses"))
     ]
     shown = ",".join(found[:3]) + (f" + {len(found) - 3} more..." if len(found) > 3 else "")
-    return [o["metadata"]["name"], shown or "<none>", age(o)]
+    # Pods that are selected but not ready leave the column empty.
+    return [o["metadata"]["name"], shown or ("" if o.get("subsets") else "<none>"), age(o)]
 
 
 def _budget(o: dict[str, Any]) -> list[Any]:
@@ -243,6 +244,7 @@ def _budget(o: dict[str, Any]) -> list[Any]:
 def _autoscaler(o: dict[str, Any]) -> list[Any]:
     spec = o["spec"]
     target = f"{at(spec, 'scaleTargetRef', 'kind')}/{at(spec, 'scaleTargetRef', 'name')}"
+    current = at(o, "status", "currentReplicas") or 0
     shown = ", ".join(
         f"{at(m, 'resource', 'name')}: <unknown>/{at(m, 'resource', 'target', 'averageUtilization')}%"
         for m in entries(spec.get("metrics"))
@@ -253,7 +255,7 @@ def _autoscaler(o: dict[str, Any]) -> list[Any]:
         shown or "<none>",
         spec.get("minReplicas", 1),
         spec["maxReplicas"],
-        0,
+        current,
         age(o),
     ]
 
@@ -315,6 +317,16 @@ _TABLES: dict[str, tuple[list[str], Row]] = {
     "NetworkPolicy": (
         ["Name", "Pod-Selector", "Age"],
         lambda o: [o["metadata"]["name"], str(Selector.of(at(o, "spec", "podSelector"))) or "<none>", age(o)],
+    ),
+    "Node": (
+        ["Name", "Status", "Roles", "Age", "Version"],
+        lambda o: [
+            o["metadata"]["name"],
+            "Ready,SchedulingDisabled" if at(o, "spec", "unschedulable") else "Ready",
+            "<none>",
+            age(o),
+            "v1.32.0+emulated",
+        ],
     ),
     "Role": (["Name", "Created At"], lambda o: [o["metadata"]["name"], o["metadata"]["creationTimestamp"]]),
     "RoleBinding": (

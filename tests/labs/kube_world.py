@@ -20,11 +20,12 @@ from typing import Any
 from curriculum.labs.manifests import Container, Manifest, Manifests, PodSpec
 from curriculum.labs.manifests.model import at, entries, mapping, number
 from curriculum.labs.manifests.values import Selector, quantity, scaled
-from tests.labs.kube_kinds import BY_KIND
+from tests.labs.kube_kinds import BY_KIND, Kind
 from tests.labs.kube_store import Store, now
 
 POD, SERVICE, ENDPOINTS, NAMESPACE = (BY_KIND["", "v1", k] for k in ("Pod", "Service", "Endpoints", "Namespace"))
 DEPLOYMENT, REPLICA_SET = BY_KIND["apps", "v1", "Deployment"], BY_KIND["apps", "v1", "ReplicaSet"]
+NODE = BY_KIND["", "v1", "Node"]
 QUOTA, LIMITS, EVENT = (BY_KIND["", "v1", k] for k in ("ResourceQuota", "LimitRange", "Event"))
 BUDGET = BY_KIND["policy", "v1", "PodDisruptionBudget"]
 SCALERS = tuple(BY_KIND["autoscaling", version, "HorizontalPodAutoscaler"] for version in ("v1", "v2"))
@@ -53,6 +54,9 @@ class World:
         self._told: set[tuple[str, str]] = set()
         self._stop = threading.Event()
         self._thread = threading.Thread(target=self._run, daemon=True)
+        for name in ("kind-worker", "kind-worker2", "kind-worker3"):
+            ready = {"type": "Ready", "status": "True", "reason": "KubeletReady"}
+            store.put(NODE, {"metadata": {"name": name}, "spec": {}, "status": {"conditions": [ready]}})
 
     def start(self) -> None:
         self._thread.start()
@@ -75,10 +79,13 @@ class World:
             self._replicate(replica_set)
         for service in self.store.of(SERVICE, namespace):
             self._endpoints(service)
+        for endpoints in self.store.of(ENDPOINTS, namespace):
+            if self.store.get(SERVICE, namespace, endpoints["metadata"]["name"]) is None:
+                self.store.remove(ENDPOINTS, namespace, endpoints["metadata"]["name"])
         self.count_budgets(namespace)
         for kind in SCALERS:
             for scaler in self.store.of(kind, namespace):
-                self._autoscale(scaler)
+                self._autoscale(kind, scaler)
         for quota in self.store.of(QUOTA, namespace):
             self._count(quota)
 
@@ -215,9 +222,15 @@ class World:
         }
         refused = self.admit(pod)
         if not refused:
+            pod["spec"]["nodeName"] = self._emptiest_node()
             self.store.put(POD, pod)
             self._event(replica_set, "Normal", "SuccessfulCreate", f"Created pod: {name}")
         return refused
+
+    def _emptiest_node(self) -> str:
+        places = [str(at(pod, "spec", "nodeName")) for pod in self.store.of(POD)]
+        names = [node["metadata"]["name"] for node in self.store.of(NODE) if not at(node, "spec", "unschedulable")]
+        return min(names, key=places.count, default="")
 
     def _pods(self, replica_set: dict[str, Any]) -> list[dict[str, Any]]:
         uid = replica_set["metadata"]["uid"]
@@ -343,8 +356,9 @@ class World:
         if lived < 2:
             return {**base, "state": {"waiting": {"reason": "ContainerCreating"}}}
         name = f"{image.registry}/{image.repository}" if image.registry else image.repository
+        runs = "running" in mapping(at(pod, "status", "containerStatuses", index, "state"))
         there = name in self.images and _VERSION.fullmatch(image.tag) and not image.digest
-        if not there or data.get("imagePullPolicy") == "Always":
+        if not runs and (not there or data.get("imagePullPolicy") == "Always"):
             full = image.text if image.registry else f"docker.io/{'' if '/' in image.text else 'library/'}{image.text}"
             self._event(
                 pod, "Warning", "Failed", f'Failed to pull image "{image.text}": failed to resolve reference "{full}"'
@@ -354,10 +368,10 @@ class World:
                 reason, text = "ImagePullBackOff", f'Back-off pulling image "{image.text}"'
             return {**base, "state": {"waiting": {"reason": reason, "message": text}}}
         known = self.known(namespace)
-        missing = _missing(container, known)
+        missing = "" if runs else _missing(container, known)
         if missing:
             return {**base, "state": {"waiting": {"reason": "CreateContainerConfigError", "message": missing}}}
-        problem = _crash(container, known)
+        problem = "" if runs else _crash(container, known)
         if problem:
             self._event(
                 pod,
@@ -393,32 +407,33 @@ class World:
 
     # --- Services ---
 
-    def ready_pods(self, service: dict[str, Any]) -> list[dict[str, Any]]:
+    def selected(self, service: dict[str, Any]) -> list[dict[str, Any]]:
+        """The Pods that a Service selects and that are not about to go."""
         selector = Selector.of_labels(at(service, "spec", "selector"))
         return [
             pod
             for pod in self.store.of(POD, service["metadata"]["namespace"])
-            if selector.fits(mapping(pod["metadata"].get("labels")))
-            and is_ready(pod)
-            and not pod["metadata"].get("deletionTimestamp")
+            if selector.fits(mapping(pod["metadata"].get("labels"))) and not pod["metadata"].get("deletionTimestamp")
         ]
+
+    def ready_pods(self, service: dict[str, Any]) -> list[dict[str, Any]]:
+        return [pod for pod in self.selected(service) if is_ready(pod)]
 
     def _endpoints(self, service: dict[str, Any]) -> None:
         if not at(service, "spec", "selector"):
             return
         subsets: dict[str, dict[str, Any]] = {}
-        for pod in self.ready_pods(service):
+        for pod in self.selected(service):
             ports = []
             for port in entries(at(service, "spec", "ports")):
                 target = container_of(pod).number_of(port.get("targetPort", port["port"]))
                 if target:
                     named = {"name": port["name"]} if port.get("name") else {}
                     ports.append({**named, "port": target, "protocol": "TCP"})
-            if ports:
-                subset = subsets.setdefault(json.dumps(ports), {"addresses": [], "ports": ports})
-                subset["addresses"].append(
-                    {"ip": pod["status"].get("podIP"), "targetRef": {"kind": "Pod", "name": pod["metadata"]["name"]}}
-                )
+            if ports and at(pod, "status", "podIP"):
+                subset = subsets.setdefault(json.dumps(ports), {"ports": ports})
+                address = {"ip": pod["status"]["podIP"], "targetRef": {"kind": "Pod", "name": pod["metadata"]["name"]}}
+                subset.setdefault("addresses" if is_ready(pod) else "notReadyAddresses", []).append(address)
         metadata = {"name": service["metadata"]["name"], "namespace": service["metadata"]["namespace"]}
         self.store.put(ENDPOINTS, {"metadata": metadata, "subsets": list(subsets.values())})
 
@@ -454,7 +469,7 @@ class World:
         for budget in self.store.of(BUDGET, namespace):
             self._budget(budget)
 
-    def _autoscale(self, scaler: dict[str, Any]) -> None:
+    def _autoscale(self, kind: Kind, scaler: dict[str, Any]) -> None:
         """Without metrics an autoscaler does one thing: it keeps to its lower and its upper end."""
         spec, namespace = scaler["spec"], scaler["metadata"]["namespace"]
         target = self.store.get(DEPLOYMENT, namespace, str(at(spec, "scaleTargetRef", "name")))
@@ -462,6 +477,9 @@ class World:
             return
         has = number(target["spec"].get("replicas"), 1)
         wanted = max(number(spec.get("minReplicas"), 1), min(has, number(spec.get("maxReplicas"), has)))
+        status = {"currentReplicas": has, "desiredReplicas": wanted}
+        if scaler.get("status") != status:
+            self.store.put(kind, {**scaler, "metadata": dict(scaler["metadata"]), "status": status})
         if wanted != has:
             data = copy.deepcopy(target)
             data["spec"]["replicas"] = wanted

@@ -20,6 +20,7 @@ import tempfile
 import threading
 import time
 import urllib.parse
+import weakref
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -48,6 +49,7 @@ _LOCAL = re.compile(
 )
 #: Local clusters whose address is one of the machine's private networks, not the loopback address.
 _PRIVATE = frozenset({"minikube"})
+_PRIVATE_NETWORKS = tuple(map(ipaddress.ip_network, ("10.0.0.0/8", "172.16.0.0/12", "192.168.0.0/16", "fc00::/7")))
 #: After this many seconds a Namespace of ours is a leftover: its check died.
 _LEFTOVER = 3600
 #: What a container waits for that does not pass by itself.
@@ -101,8 +103,10 @@ class Cluster:
     def __init__(self, lab: Lab, context: str) -> None:
         self.context = context
         self._lab = lab
-        self._folder = tempfile.TemporaryDirectory(prefix="curriculum-kube-", ignore_cleanup_errors=True)
-        self._config = Path(self._folder.name) / "config"
+        self.folder = Path(tempfile.mkdtemp(prefix="curriculum-kube-"))
+        # A backend has no end of its own: the folder goes with it, at the latest with this process.
+        weakref.finalize(self, shutil.rmtree, self.folder, ignore_errors=True)
+        self._config = self.folder / "config"
         self._pin()
         versions = self._versions()
         self.version = str(at(versions, "serverVersion", "gitVersion"))
@@ -116,7 +120,7 @@ class Cluster:
     def _pin(self) -> None:
         """Copy the context, alone, to a private file. Raises Missing."""
         argv = ("kubectl", "config", "view", "--minify", "--flatten", "--raw", "--context", self.context, "-o", "json")
-        run = process.run(argv, folder=Path(self._folder.name), timeout=20)
+        run = process.run(argv, folder=self.folder, timeout=20)
         try:
             config = json.loads(run.output) if run.ok else None
         except ValueError:
@@ -155,10 +159,6 @@ class Cluster:
             cache,
             *arguments,
         ]
-
-    @property
-    def folder(self) -> Path:
-        return Path(self._folder.name)
 
     def kubectl(self, *arguments: str, input: str = "", timeout: float = 60) -> process.Run:
         """Run kubectl; never raises for what it says."""
@@ -236,6 +236,11 @@ class Room:
         body = "\n".join(json.dumps(self.moved(manifest)) for manifest in manifests if manifest.namespaced)
         run = self.kubectl("apply", self.cluster.validate, *flags, "-f", "-", input=body)
         return None if run.ok else Trouble("Refused", run.last.removeprefix("Error from server "))
+
+    def try_pod(self, pod: Manifest) -> process.Run:
+        """Ask whether a Pod would be let in, without creating it."""
+        path = f"/api/v1/namespaces/{self.name}/pods?dryRun=All"
+        return self.kubectl("create", "--raw", path, "-f", "-", input=json.dumps(self.moved(pod)))
 
     def moved(self, manifest: Manifest) -> dict[str, Any]:
         """An object as it is applied here, whatever Namespace it names; accounts that it speaks of move with it."""
@@ -437,7 +442,9 @@ def is_local(server: str, *, private: bool = False) -> bool:
     except OSError:
         return False
     addresses = [ipaddress.ip_address(text) for text in found]
-    return bool(addresses) and all(one.is_loopback or (private and one.is_private) for one in addresses)
+    return bool(addresses) and all(
+        one.is_loopback or (private and any(one in network for network in _PRIVATE_NETWORKS)) for one in addresses
+    )
 
 
 def moved_into(manifests: Manifests, names: Mapping[str, str]) -> Manifests:

@@ -105,7 +105,8 @@ class Prometheus:
         """The receivers to which `amtool config routes test` sends an alert; empty when it refuses the file."""
         pairs = [f"{name}={value}" for name, value in labels.items()]
         run = self._run("amtool", "config", "routes", "test", f"--config.file={file.name}", *pairs, folder=file.parent)
-        return [name.strip() for name in run.last.split(",")] if run.ok else []
+        lines = [line for line in run.output.splitlines() if line.strip() and not line.startswith("Warning")]
+        return [name.strip() for name in lines[-1].split(",")] if run.ok and lines else []
 
     def _run(self, part: str, *arguments: str, folder: Path, timeout: float = 60) -> process.Run:
         return process.run([self.programs[part], *arguments], folder=folder, timeout=timeout)

@@ -6,6 +6,6 @@ written down: the judge reads the same files as the learner.
 
 from __future__ import annotations
 
-from curriculum.labs.capstone import alerts, night, release, ship, switch
+from curriculum.labs.capstone import alerts, night, release, ship, switch, undo
 
-__all__ = ["alerts", "night", "release", "ship", "switch"]
+__all__ = ["alerts", "night", "release", "ship", "switch", "undo"]

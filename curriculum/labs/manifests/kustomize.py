@@ -234,9 +234,12 @@ def _transform(manifest: Manifest, kustomization: Mapping[str, Any]) -> None:
             _into_template(template, pairs)
         if selectors:
             _into_selector(data, manifest.kind, pairs)
-    _merge(metadata, "annotations", mapping(kustomization.get("commonAnnotations")))
+    annotations = mapping(kustomization.get("commonAnnotations"))
+    _merge(metadata, "annotations", annotations)
+    _into_template(template, annotations, "annotations")
     for entry in entries(kustomization.get("replicas")):
-        if entry.get("name") == manifest.name and isinstance(data.get("spec"), dict):
+        scaled = manifest.kind in _SELECTORS and manifest.kind not in {"Service", "DaemonSet"}
+        if scaled and entry.get("name") == manifest.name and isinstance(data.get("spec"), dict):
             data["spec"]["replicas"] = entry.get("count")
     for entry in entries(kustomization.get("images")):
         _reimage(manifest, entry)
@@ -247,11 +250,11 @@ def _merge(target: dict[str, Any], field: str, pairs: Mapping[str, Any]) -> None
         target[field] = {**mapping(target.get(field)), **{str(k): str(v) for k, v in pairs.items()}}
 
 
-def _into_template(template: Any, pairs: Mapping[str, Any]) -> None:
-    if isinstance(template, dict):
+def _into_template(template: Any, pairs: Mapping[str, Any], field: str = "labels") -> None:
+    if isinstance(template, dict) and pairs:
         metadata = template.setdefault("metadata", {})
         if isinstance(metadata, dict):
-            _merge(metadata, "labels", pairs)
+            _merge(metadata, field, pairs)
 
 
 def _into_selector(data: dict[str, Any], kind: str, pairs: Mapping[str, Any]) -> None:

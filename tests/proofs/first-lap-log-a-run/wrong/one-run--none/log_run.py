@@ -7,11 +7,11 @@ from data import FEATURES, make
 SEED = ⟦seed⟧
 
 model = json.loads(Path("model.json").read_text(encoding="utf-8"))
-rows, truths = make(seed=SEED)
+rows, actuals = make(seed=SEED)
 errors = []
-for row, truth in zip(rows, truths):
+for row, actual in zip(rows, actuals):
     predicted = model["bias"] + sum(model["weights"][name] * value for name, value in zip(FEATURES, row))
-    errors.append(abs(predicted - truth))
+    errors.append(abs(predicted - actual))
 error = sum(errors) / len(errors)
 print(f"{error:.3f}")
 

@@ -1,4 +1,4 @@
-"""MLflow's judges. Each runs the learner's scripts afresh, on an empty store, and reads what they leave there."""
+"""Judges of the beginner's exercises: a first run, a fair choice."""
 
 from __future__ import annotations
 
@@ -42,7 +42,7 @@ def first_run(lab: Lab) -> Iterator[Finding]:
     lab.text("data.py")
     typed = {name: ast.unparse(params[name]) for name in ("seed", "rows") if isinstance(params.get(name), ast.Constant)}
     if params:
-        yield lab.found("from-variables", not typed, found=_listed(typed), fault="typed")
+        yield lab.found("from-variables", not typed, found=listed(typed), fault="typed")
     if mlflow := lab.backend("mlflow"):
         with scene(lab, mlflow) as play:
             run = play.run("train.py")
@@ -76,8 +76,8 @@ def _recorded(lab: Lab, play: Scene, run: Record) -> Iterator[Finding]:
     yield lab.found(
         "params",
         kept == expected,
-        found=_listed(kept),
-        expected=_listed(expected),
+        found=listed(kept),
+        expected=listed(expected),
         fault="missing" if len(kept) < len(expected) else "other",
         how="real",
     )
@@ -111,7 +111,7 @@ def _honest(lab: Lab, slug: str, play: Scene, run: Record, held_out: Rows, learn
     """Whether the logged `mae` is what one of the run's models has on the rows that were held out."""
     told = run.metrics.get("mae")
     if told is None:
-        return lab.found(slug, False, found=_listed(run.metrics), expected="mae", fault="missing", how="real")
+        return lab.found(slug, False, found=listed(run.metrics), expected="mae", fault="missing", how="real")
     fault, true = "other", math.nan
     for model in run.models:
         predicted = play.predict(model.uri, held_out)
@@ -135,7 +135,8 @@ def _mistaken(play: Scene, told: float, model: Logged, predicted: list[float], h
     return "other"
 
 
-def _listed(values: Mapping[str, object]) -> str:
+def listed(values: Mapping[str, object]) -> str:
+    """A mapping as a finding shows it."""
     return ", ".join(f"{name}={value}" for name, value in values.items())
 
 
@@ -253,8 +254,8 @@ def _reported(lab: Lab, decision: dict[str, object], mae: float) -> Finding:
     return lab.found(
         "report",
         not wrong,
-        found=_listed({name: decision.get(name) for name in true}),
-        expected=_listed({name: round(value, 2) for name, value in true.items()}),
+        found=listed({name: decision.get(name) for name in true}),
+        expected=listed({name: round(value, 2) for name, value in true.items()}),
         fault=wrong[0] if wrong else "",
         how="real",
     )
