@@ -65,7 +65,7 @@ def _summary(session: Session, state: State) -> Iterator[str]:
 
 def _exercises(session: Session, state: State) -> Iterator[str]:
     """The exercises that were passed, with their evidence; those of the capstone stand last, as in the plan."""
-    rows = []
+    rows: list[tuple[str, ...]] = []
     for name, template in _all(session):
         check = state.passed(name)
         if check is None:

@@ -146,10 +146,11 @@ class Template:
         )
 
     def test_out(self, level: str) -> Section | None:
-        """The exercise that proves the depths below `level`: the last one of the level just below it."""
-        below = LEVELS.index(level) - 1
-        exercises = self.exercises(LEVELS[below]) if below >= 0 else ()
-        return exercises[-1] if exercises else None
+        """The exercise that proves the depths below `level`: the last one of the nearest level below that has any."""
+        for below in reversed(LEVELS[: LEVELS.index(level)]):
+            if exercises := self.exercises(below):
+                return exercises[-1]
+        return None
 
 
 @dataclass(frozen=True)

@@ -61,6 +61,9 @@ def need() -> Callable[[str], None]:
             "prometheus-client": "prometheus",
             "promql-parser": "prometheus",
             "scikit-learn": "mlflow",
+            "fastapi": "first-lap",
+            "uvicorn": "first-lap",
+            "sqlalchemy": "first-lap",
         }
         if {package, labs.get(package, package)} & set(required):
             pytest.fail(f"{name} is required here (CURRICULUM_REQUIRE) but missing")

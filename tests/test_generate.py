@@ -266,18 +266,21 @@ def test_every_step_has_its_checklist_and_exercises(level: str, lang: str) -> No
 def secrets(lang: str) -> list[tuple[str, str]]:
     """What only an instructor may read, in a language: lines of solutions that stand nowhere else, notes, hints."""
     found = []
-    for _, template in dict(catalog_at(None).exercises()).items():
-        shown = "\n".join(
-            text
-            for other in template.sections
-            for text in [other.yaml, *(b.source for b in other.blocks if b.role != "solution")]
-        )
+    # A line that any starter, lesson or task shows is no secret of another exercise's solution.
+    shown = {
+        flat(line)
+        for template in {template.file: template for _, template in catalog_at(None).exercises()}.values()
+        for other in template.sections
+        for text in [other.yaml, *(b.source for b in other.blocks if b.role != "solution")]
+        for line in text.splitlines()
+    }
+    for template in {template.file: template for _, template in catalog_at(None).exercises()}.values():
         for section in template.sections:
             if section.kind != "exercise":
                 continue
             for body in section.files("solution", lang).values():
-                lines = [line.strip() for line in body.splitlines() if len(line.strip()) >= 12]
-                found += [(section.name, line) for line in lines if line not in shown]
+                lines = [line.strip() for line in body.splitlines() if len(line.strip()) >= 20]
+                found += [(section.name, line) for line in lines if flat(line) not in shown]
             found += [(section.name, words(c.note, lang)) for c in section.content.rubric.values() if c.note]
             found += [(section.name, words(hint.text, lang)) for hint in section.content.hints]
     return [(name, text) for name, text in found if "⟦" not in text]
@@ -471,6 +474,9 @@ def bare(code: str) -> list[str]:
 def test_both_languages_are_asked_for_the_same(role: str) -> None:
     """Variants of a file differ in comments and strings only."""
     for slug, file, texts in answers(role):
+        # A document is prose from its first line to its last.
+        if file.endswith(".md"):
+            continue
         assert bare(texts["en"]) == bare(texts["ja"]), (slug, file)
 
 

@@ -44,6 +44,8 @@ NEEDS = {
     "bash": ("bash",),
     "git": ("git", "bash"),
 }
+#: Packages that exercises without a backend run on, by tool.
+PACKAGES = {"first-lap": ("python:fastapi", "python:uvicorn", "python:mlflow", "python:sqlalchemy")}
 
 
 @pytest.fixture(scope="module")
@@ -112,7 +114,7 @@ def test_an_answer_has_the_outcome_that_it_should_have(
     """For real: the tool runs, and what it says is told in every language."""
     catalog = catalog_at(None)
     backend = catalog.exercise(proof.exercise).content.backend
-    for name in NEEDS.get(backend or "", ()):
+    for name in (*NEEDS.get(backend or "", ()), *PACKAGES.get(catalog.exercise(proof.exercise).tool, ())):
         need(name)
     study, industry = learner
     outcome = run_proof(proof, catalog, study=study, industry=industry)

@@ -55,7 +55,7 @@ def first_history(lab: Lab) -> Iterator[Finding]:
         head = project.commit("HEAD")
         if not where.ok or where.out.strip() or not head:
             fault = "no-commit" if where.ok and not where.out.strip() else "elsewhere" if where.ok else "no-repository"
-            yield lab.found("tracked", False, found=ran.told, fault=fault, how="real")
+            yield lab.found("tracked", False, found=ran.err.strip(), fault=fault, how="real")
             return
         yield from _recorded(lab, project, before, head)
 
@@ -269,7 +269,11 @@ def _undone(
     yield lab.found("restored", app == texts["app.py"], found=app.strip(), expected=texts["app.py"].strip(), **real)
     readme = _read(folder / "README.md")
     yield lab.found(
-        "kept-work", readme == kept, found=readme.strip().splitlines()[-1:], expected=kept.splitlines()[-1], **real
+        "kept-work",
+        readme == kept,
+        found="".join(readme.strip().splitlines()[-1:]),
+        expected=kept.splitlines()[-1],
+        **real,
     )
     main = project.commit("main")
     if project.commit("REVERT_HEAD"):
@@ -280,8 +284,11 @@ def _undone(
         fault = "still-there"
     else:
         fault = ""
-    found = project.text(main, "model.json").strip()
-    yield lab.found("reverted", not fault, found=found, expected=texts["model.json"].strip(), fault=fault, **real)
+    file = "requirements.txt" if fault == "later-lost" else "model.json"
+    expected = "" if fault == "later-lost" else texts["model.json"].strip()
+    yield lab.found(
+        "reverted", not fault, found=project.text(main, file).strip(), expected=expected, fault=fault, **real
+    )
     pushed = Repository(project.stage, "origin.git").commit("main")
     fault = "rewritten" if not project.contains(main, published) else ""
     if not fault and not project.contains(pushed, published):

@@ -115,6 +115,7 @@ def _slow(ran: Ran, requests: Sequence[Request], slow: int) -> Verdict:
         return sum(request.took > slow for request in requests if request.path in paths)
 
     faults = {count(["/predict", "/predict/batch"]): "other-paths"}
+    faults.setdefault(sum(request.path == "/predict" for request in requests), "no-limit")
     text = sum(str(request.took) > str(slow) for request in requests if request.path == "/predict")
     faults.setdefault(text, "text-compare")
     right = count(["/predict"])
@@ -161,7 +162,8 @@ def _first_error(ran: Ran, requests: Sequence[Request]) -> Verdict:
     elif shown and shown.status < 400:
         fault = "other-column"
     elif shown and shown.status >= 500:
-        fault = "one-status" if shown.status != errors[0].status else "not-first"
+        first_of_its_kind = shown == next(error for error in errors if error.status == shown.status)
+        fault = "one-status" if first_of_its_kind and shown != errors[0] else "not-first"
     return Verdict(False, errors[0].line, fault)
 
 
@@ -280,7 +282,7 @@ _GUARD = """\
 import os, re, signal, subprocess, sys
 
 allowed, refused, tool = set(map(int, sys.argv[1].split(","))), sys.argv[2], sys.argv[3]
-number, rest, words = signal.SIGTERM, [], sys.argv[4:]
+number, rest, words = None, [], sys.argv[4:]
 names = {name[3:]: value for name, value in signal.Signals.__members__.items()}
 
 
@@ -291,7 +293,9 @@ def parsed(word):
 
 while words:
     word = words.pop(0)
-    if word in {"-s", "-n", "--signal"} and words:
+    if number is not None:
+        rest += [word] if word != "--" else []
+    elif word in {"-s", "-n", "--signal"} and words:
         number = parsed(words.pop(0))
     elif word.startswith(("--signal=", "-s")) and parsed(re.sub("^(--signal=|-s)", "", word)) is not None:
         number = parsed(re.sub("^(--signal=|-s)", "", word))
@@ -299,6 +303,7 @@ while words:
         number = parsed(word[1:])
     elif word != "--":
         rest.append(word)
+number = signal.SIGTERM if number is None else number
 
 if tool == "kill":
     pids = [int(word) for word in rest if re.fullmatch(r"-?\\d+", word)]
@@ -410,12 +415,12 @@ def _case(lab: Lab, bash: Bash, stubborn: bool) -> _Case:
         if asked.exists() and not stubborn:
             _await(lambda: not holder.running, patience=4)
         hit = {}
-        if not caller.running:
-            hit["caller"] = "caller.py"
         if not neighbor.running or (stage.folder / f"asked-{other}.txt").exists():
             hit["by-name"] = f"cli-holder.py {other}"
         if refused.exists():
             hit.setdefault("by-name", " ".join(refused.read_text().split()))
+        if not caller.running:
+            hit["caller"] = "caller.py"
         return _Case(
             port=port,
             holder=holder.process.pid,

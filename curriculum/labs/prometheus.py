@@ -31,6 +31,17 @@ from curriculum.labs.prometheus_play import Moment, Situation, amiss, firing, pl
 from curriculum.labs.promql import QueryError, Unsupported, Vector, labels_of
 from curriculum.outcome import Finding, How
 
+
+def read_mapping(lab: Lab, file: str) -> dict[str, Any]:
+    """The one mapping of a YAML file, without the fields that hold nothing. Raises AnswerError."""
+    documents = lab.yaml(file)
+    if len(documents) != 1 or not isinstance(documents[0], dict):
+        raise AnswerError("answer-syntax", file=file, line=1, problem="expected one mapping")
+    kept = scrape.without_nulls(documents[0])
+    assert isinstance(kept, dict)
+    return kept
+
+
 # --- prometheus-instrument ---
 
 
@@ -166,14 +177,14 @@ def _plain(value: str) -> str:
 
 @judge("prometheus-first-scrape")
 def first_scrape(lab: Lab) -> Iterator[Finding]:
-    documents = lab.yaml("prometheus.yml")
+    config = read_mapping(lab, "prometheus.yml")
     prometheus = lab.backend("prometheus")
-    accepted = _accepted(lab, documents, prometheus)
+    accepted = _accepted(lab, config, prometheus)
     if lab.live or accepted.result != "met":
         yield accepted
     if accepted.result != "met":
         return
-    jobs = {str(job.get("job_name")): job for job in scrape.jobs(documents[0])}
+    jobs = {str(job.get("job_name")): job for job in scrape.jobs(config)}
     service, training = jobs.get(lab.value("delivery-time")), jobs.get("training")
     wanted = {f"127.0.0.1:{lab.value(name)}" for name in ("port", "second_port")}
     trainer = f"127.0.0.1:{lab.value('training_port')}"
@@ -196,7 +207,7 @@ def first_scrape(lab: Lab) -> Iterator[Finding]:
     trained = lab.found("training-page", pages == {page}, found=_listed(pages), expected=page, fault=fault)
     yield trained
     if service and training:
-        usual = (documents[0].get("global") or {}).get("scrape_interval", "1m")
+        usual = (config.get("global") or {}).get("scrape_interval", "1m")
         paces = [promql.seconds(job.get("scrape_interval") or usual) for job in (service, training)]
         fault = "everything" if paces[0] == paces[1] == lab.number("seconds") else ""
         yield lab.found(
@@ -211,16 +222,16 @@ def first_scrape(lab: Lab) -> Iterator[Finding]:
             target.stored.get("environment", "") for target in _targets(lab, service or {}) if target.address in wanted
         ]
         good = all(value == lab.value("environment") for value in values)
-        outside = (documents[0].get("global") or {}).get("external_labels") or {}
+        outside = (config.get("global") or {}).get("external_labels") or {}
         fault = "external" if "environment" in outside else "one-copy" if len({*values}) == 2 else ""
         yield lab.found("environment", good, found=_listed(values), expected=lab.value("environment"), fault=fault)
     if prometheus and prometheus.has_server and both.result == trained.result == "met":
-        yield _all_up(lab, prometheus, documents[0], wanted, trainer)
+        yield _all_up(lab, prometheus, config, wanted, trainer)
 
 
-def _accepted(lab: Lab, documents: list[Any], prometheus: Prometheus | None) -> Finding:
+def _accepted(lab: Lab, config: Mapping[str, Any], prometheus: Prometheus | None) -> Finding:
     """Whether Prometheus accepts prometheus.yml: by promtool where it is there, else by our schema."""
-    faults = list(scrape.config_faults(documents))
+    faults = list(scrape.config_faults(config))
     ok, found = not faults, _listed(faults)
     if prometheus:
         with lab.scratch() as folder:
@@ -252,7 +263,7 @@ def _targets(lab: Lab, job: Mapping[str, Any]) -> list[Target]:
     for discovery in job.get("file_sd_configs") or []:
         for pattern in discovery.get("files") or []:
             for name in (name for name in lab.names() if Path(name).match(str(pattern))):
-                groups += [group for document in lab.yaml(name) for group in document]
+                groups += [group for document in lab.yaml(name) for group in document if isinstance(group, dict)]
     found = []
     for address, labels in scrape.static_targets({"static_configs": groups}):
         first = {
@@ -424,10 +435,8 @@ def first_queries(lab: Lab) -> Iterator[Finding]:
 
 def _queries(lab: Lab, file: str, names: Iterable[str]) -> dict[str, str]:
     """The queries of a YAML file by name; an empty text where one is missing. Raises AnswerError."""
-    documents = lab.yaml(file)
-    if len(documents) != 1 or not isinstance(documents[0], dict):
-        raise AnswerError("answer-syntax", file=file, line=1, problem="expected a mapping of names to queries")
-    return {name: str(documents[0].get(name) or "").strip() for name in names}
+    given = read_mapping(lab, file)
+    return {name: str(given.get(name) or "").strip() for name in names}
 
 
 def judged_queries(
@@ -552,18 +561,18 @@ def shown(vector: Vector, names: tuple[str, ...] | None = None) -> str:
 
 def read_rules(lab: Lab, file: str) -> list[dict[str, Any]]:
     """The rules of a file, once it can be loaded. Raises AnswerError."""
-    documents = lab.yaml(file)
+    document = read_mapping(lab, file)
     if prometheus := lab.backend("prometheus"):
         with lab.scratch() as folder:
             checked = prometheus.check_rules(folder / file)
         if not checked.ok:
             raise AnswerError("answer-refused", file=file, problem=checked.last)
-    elif faults := list(scrape.rule_faults(documents)):
+    elif faults := list(scrape.rule_faults(document)):
         problem = faults[0]
-        if problem.endswith(".expr") and (text := _at(documents[0], problem)):
+        if problem.endswith(".expr") and (text := _at(document, problem)):
             problem = f"{problem}: {_refusal(str(text))}"
         raise AnswerError("answer-refused", file=file, problem=problem)
-    return [rule for group in documents[0].get("groups") or [] for rule in group.get("rules") or []]
+    return [rule for group in document.get("groups") or [] for rule in group.get("rules") or []]
 
 
 def _refusal(expr: str) -> str:
@@ -732,7 +741,7 @@ def rules_with_tests(lab: Lab) -> Iterator[Finding]:
         }
     )
     yield actionable(lab, rules)
-    tests = lab.yaml("rules_test.yml")
+    tests = read_mapping(lab, "rules_test.yml")
     sides = _sides(tests)
     wanted = {(alert, fires) for alert in ("PredictionErrors", "PredictionServiceDown") for fires in (True, False)}
     missing = sorted(wanted - sides)
@@ -750,10 +759,10 @@ def rules_with_tests(lab: Lab) -> Iterator[Finding]:
         )
 
 
-def _sides(documents: list[Any]) -> set[tuple[str, bool]]:
+def _sides(document: Mapping[str, Any]) -> set[tuple[str, bool]]:
     """Which alerts the tests expect to fire, and which to be silent."""
     found = set()
-    for test in (test for document in documents for test in _list(document, "tests")):
+    for test in _list(document, "tests"):
         for case in _list(test, "alert_rule_test"):
             found.add((str(case.get("alertname", "")), bool(case.get("exp_alerts"))))
         for case in _list(test, "promql_expr_test"):
@@ -821,11 +830,11 @@ def _tests_bite(
     with lab.scratch() as folder:
         runs = {"": folder}
         for name, changes in broken.items():
-            documents = lab.yaml(rules)
-            if _break(documents[0], changes, alerts[name]):
+            document = read_mapping(lab, rules)
+            if _break(document, changes, alerts[name]):
                 runs[name] = folder.parent / name
                 shutil.copytree(folder, runs[name])
-                (runs[name] / rules).write_text(json.dumps(documents[0]), encoding="utf-8")
+                (runs[name] / rules).write_text(json.dumps(document), encoding="utf-8")
         with ThreadPoolExecutor(2) as pool:
             results = dict(
                 zip(runs, pool.map(lambda place: prometheus.test_rules(place / tests), runs.values()), strict=True)
@@ -833,7 +842,7 @@ def _tests_bite(
     first = results.pop("")
     if not first.ok:
         lines = [line.strip() for line in first.output.splitlines() if line.strip()]
-        fault = "nothing-tested" if not _list((lab.yaml(tests) or [{}])[0], "tests") else "fails"
+        fault = "nothing-tested" if not _list(read_mapping(lab, tests), "tests") else "fails"
         return lab.found("tests-bite", False, found="\n".join(lines[1:7]), fault=fault, how="real")
     survivor = next((name for name, run in results.items() if run.ok), "")
     return lab.found("tests-bite", not survivor, found=survivor, fault=survivor, how="real")
@@ -858,8 +867,8 @@ def _break(document: Mapping[str, Any], changes: Mapping[str, Change], alerts: s
 
 @judge("prometheus-route-alerts")
 def route_alerts(lab: Lab) -> Iterator[Finding]:
-    documents = lab.yaml("alertmanager.yml")
-    faults = list(scrape.alertmanager_faults(documents))
+    config = read_mapping(lab, "alertmanager.yml")
+    faults = list(scrape.alertmanager_faults(config))
     prometheus = lab.backend("prometheus")
     amtool = prometheus if prometheus and prometheus.has_amtool else None
     accepted = _accepted_routes(lab, faults, amtool)
@@ -867,7 +876,7 @@ def route_alerts(lab: Lab) -> Iterator[Finding]:
         yield accepted
     if accepted.result != "met":
         return
-    config, job = documents[0], lab.value("delivery-time")
+    job = lab.value("delivery-time")
     page, ticket = {"severity": "page"}, {"severity": "ticket"}
     alert, training = (
         {"alertname": "PredictionErrors", "job": job},
@@ -1063,13 +1072,13 @@ _SUCCESS, _RUN = "retrain_last_success_timestamp_seconds", "retrain_last_run_tim
 def batch_jobs(lab: Lab) -> Iterator[Finding]:
     lab.text("nightly.py")
     prometheus = lab.backend("prometheus")
-    documents = lab.yaml("prometheus.yml")
-    if faults := list(scrape.config_faults(documents)):
+    config = read_mapping(lab, "prometheus.yml")
+    if faults := list(scrape.config_faults(config)):
         raise AnswerError("answer-refused", file="prometheus.yml", problem=faults[0])
     rules = read_rules(lab, "rules.yml")
     if lab.live and lab.package("prometheus_client") is not None:
         yield from _nights(lab, prometheus)
-    yield _honoured(lab, documents[0])
+    yield _honoured(lab, config)
     play = Play(lab, lab.text("rules.yml"), prometheus)
     hours = int(lab.number("hours"))
     late, alerts = firing(alertname="RetrainLate"), 'ALERTS{alertname="RetrainLate"}'
@@ -1313,7 +1322,7 @@ def slo_burn_rate(lab: Lab) -> Iterator[Finding]:
             }
         )
     yield actionable(lab, rules, ("page", "ticket"))
-    lab.yaml("slo_test.yml")
+    read_mapping(lab, "slo_test.yml")
     if prometheus:
         paging = {str(rule["alert"]) for rule in rules if (rule.get("labels") or {}).get("severity") == "page"}
         broken: dict[str, dict[str, Change]] = {"never": {"expr": _never}, "always": {"expr": _always}}
@@ -1510,10 +1519,7 @@ _USUAL = 60
 
 @judge("prometheus-cardinality-and-incident")
 def cardinality_and_incident(lab: Lab) -> Iterator[Finding]:
-    documents = lab.yaml("incident.yml")
-    if len(documents) != 1 or not isinstance(documents[0], dict):
-        raise AnswerError("answer-syntax", file="incident.yml", line=1, problem="expected a mapping")
-    report = documents[0]
+    report = read_mapping(lab, "incident.yml")
     version, guilty = str(report.get("version") or "").strip(), prometheus_data.guilty_version()
     fault = {"1.8": "old", "2.0": "by-mean"}.get(version, "")
     yield lab.found("culprit", version.lstrip("v") == guilty, found=version or "-", fault=fault)
@@ -1558,16 +1564,16 @@ def cardinality_and_incident(lab: Lab) -> Iterator[Finding]:
 
 def _protected(lab: Lab) -> Iterator[Finding]:
     """What a scrape of the newest version leaves behind, and how much it may bring."""
-    documents = lab.yaml("prometheus.yml")
+    config = read_mapping(lab, "prometheus.yml")
     prometheus = lab.backend("prometheus")
     if prometheus:
         with lab.scratch() as folder:
             checked = prometheus.check_config(folder / "prometheus.yml")
         if not checked.ok:
             raise AnswerError("answer-refused", file="prometheus.yml", problem=checked.last.removeprefix("FAILED: "))
-    elif faults := list(scrape.config_faults(documents)):
+    elif faults := list(scrape.config_faults(config)):
         raise AnswerError("answer-refused", file="prometheus.yml", problem=faults[0])
-    config, place = documents[0], f"127.0.0.1:{lab.value('port')}"
+    place = f"127.0.0.1:{lab.value('port')}"
     job = next((j for j in scrape.jobs(config) if place in {target.address for target in _targets(lab, j)}), None)
     if job is None:
         raise AnswerError("answer-refused", file="prometheus.yml", problem=f"targets: {place}")

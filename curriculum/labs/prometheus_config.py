@@ -64,7 +64,7 @@ def _target(value: object) -> bool:
 def _regex(value: object) -> bool:
     try:
         re.compile(str(value))
-    except re.error:
+    except (re.error, FutureWarning):
         return False
     return _text(value)
 
@@ -111,7 +111,7 @@ _LIMITS = {
     ),
 }
 SCRAPE = {
-    "job_name": _word,
+    "job_name": _text,
     "scrape_interval": _duration,
     "scrape_timeout": _duration,
     "metrics_path": _text,
@@ -148,7 +148,7 @@ PROMETHEUS = {
 }
 _RULE = {
     "record": lambda value: isinstance(value, str) and re.fullmatch(r"[a-zA-Z_:][a-zA-Z0-9_:]*", value) is not None,
-    "alert": _word,
+    "alert": _text,
     "expr": _query,
     "for": _duration,
     "keep_firing_for": _duration,
@@ -203,6 +203,15 @@ ALERTMANAGER = {
 }
 
 
+def without_nulls(value: Any) -> Any:
+    """A document without the fields and items that hold nothing: they are as good as not there."""
+    if isinstance(value, dict):
+        return {name: without_nulls(part) for name, part in value.items() if part is not None}
+    if isinstance(value, list):
+        return [without_nulls(part) for part in value if part is not None]
+    return value
+
+
 def misfits(value: Any, spec: Spec, path: str = "") -> Iterator[str]:
     """Where a document does not fit its schema, as paths (`scrape_configs[0].static_config`)."""
     if value is None:
@@ -230,12 +239,8 @@ def misfits(value: Any, spec: Spec, path: str = "") -> Iterator[str]:
         yield path
 
 
-def config_faults(documents: Sequence[Any]) -> Iterator[str]:
+def config_faults(config: Mapping[str, Any]) -> Iterator[str]:
     """Why Prometheus would refuse a configuration, as paths."""
-    config = documents[0] if len(documents) == 1 else None
-    if not isinstance(config, dict):
-        yield "."
-        return
     yield from misfits(config, PROMETHEUS)
     if not isinstance(config.get("scrape_configs") or [], list) or not isinstance(config.get("global") or {}, dict):
         return
@@ -244,8 +249,8 @@ def config_faults(documents: Sequence[Any]) -> Iterator[str]:
     for n, job in enumerate(config.get("scrape_configs") or []):
         if not isinstance(job, dict):
             continue
-        name = job.get("job_name")
-        if not isinstance(name, str) or not name or name in names:
+        name = str(job.get("job_name", ""))
+        if not name or name in names:
             yield f"scrape_configs[{n}].job_name"
         else:
             names.add(name)
@@ -255,19 +260,16 @@ def config_faults(documents: Sequence[Any]) -> Iterator[str]:
             yield f"scrape_configs[{n}].scrape_timeout"
 
 
-def rule_faults(documents: Sequence[Any]) -> Iterator[str]:
+def rule_faults(document: Mapping[str, Any]) -> Iterator[str]:
     """Why Prometheus would refuse a file of rules, as paths."""
-    if len(documents) != 1 or not isinstance(documents[0], dict):
-        yield "."
-        return
-    found = list(misfits(documents[0], RULES))
+    found = list(misfits(document, RULES))
     yield from found
     if found:
         return
-    names = [group.get("name") for group in documents[0].get("groups") or [] if group]
+    names = [group.get("name") for group in document.get("groups") or [] if group]
     if len({*names}) < len(names) or not all(names):
         yield "groups[].name"
-    for n, group in enumerate(documents[0].get("groups") or []):
+    for n, group in enumerate(document.get("groups") or []):
         for m, rule in enumerate((group or {}).get("rules") or []):
             place = f"groups[{n}].rules[{m}]"
             if not isinstance(rule, dict) or ("alert" in rule) == ("record" in rule):
@@ -278,12 +280,8 @@ def rule_faults(documents: Sequence[Any]) -> Iterator[str]:
                 yield f"{place}.{next(iter({'for', 'keep_firing_for', 'annotations'} & {*rule}))}"
 
 
-def alertmanager_faults(documents: Sequence[Any]) -> Iterator[str]:
+def alertmanager_faults(config: Mapping[str, Any]) -> Iterator[str]:
     """Why Alertmanager would refuse a configuration, as paths."""
-    if len(documents) != 1 or not isinstance(documents[0], dict):
-        yield "."
-        return
-    config = documents[0]
     found = list(misfits(config, ALERTMANAGER))
     yield from found
     if found:

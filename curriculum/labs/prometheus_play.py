@@ -16,6 +16,7 @@ from typing import Any
 from curriculum.labs import promql
 from curriculum.labs.backends.prometheus import Prometheus
 from curriculum.labs.lab import parse_yaml
+from curriculum.labs.prometheus_config import without_nulls
 from curriculum.labs.promql import Data, Labels, QueryError, Unsupported, Vector, labels_of, seconds
 
 
@@ -93,7 +94,7 @@ def played(rules: str, situation: Situation, asked: Sequence[tuple[str, str]]) -
     waiting = {(at, expr): promql.parse(expr) for at, expr in asked}
     data, found = Data(), dict[tuple[str, str], Vector]()
     feeds = [_Feed(name, values) for name, values in situation.series.items()]
-    evaluator = Rules(parse_yaml(rules, "rules.yml"))
+    evaluator = Rules(without_nulls(parse_yaml(rules, "rules.yml")))
     interval, step = seconds(situation.interval) or 60, seconds(situation.step) or 60
     end, time = max(seconds(at) or 0 for at, _ in asked), 0.0
     while time <= end:

@@ -169,7 +169,7 @@ def _matches(value: str, op: Any, wanted: str) -> bool:
 def _regex(text: str) -> re.Pattern[str]:
     try:
         return re.compile(text, re.DOTALL)
-    except re.error as error:
+    except (re.error, FutureWarning) as error:
         raise Unsupported(f"the regular expression {text}") from error
 
 

@@ -121,6 +121,8 @@ class Bash:
         """What a script's environment has besides, or instead of, the learner's own."""
         return {
             "HOME": str(home),
+            "BASH_ENV": "",
+            "ENV": "",
             "XDG_CONFIG_HOME": str(home / ".config"),
             "TMPDIR": str(home),
             "LC_ALL": "C",
@@ -166,7 +168,7 @@ def find(lab: Lab) -> Bash:
     """The bash of this machine. Raises Missing."""
     for path in _candidates():
         try:
-            run = process.run([path, "-c", "echo $BASH_VERSION"], folder=lab.folder, timeout=20)
+            run = process.run([path, "-c", "echo $BASH_VERSION"], folder=lab.folder, env={"BASH_ENV": ""}, timeout=20)
         except OSError:
             continue
         if run.ok and re.match(r"\d", run.output.strip()):

@@ -6,6 +6,6 @@ written down: the judge reads the same files as the learner.
 
 from __future__ import annotations
 
-from curriculum.labs.capstone import alerts, night, release, ship, switch, undo
+from curriculum.labs.capstone import alerts, guard, night, release, ship, switch, undo
 
-__all__ = ["alerts", "night", "release", "ship", "switch", "undo"]
+__all__ = ["alerts", "guard", "night", "release", "ship", "switch", "undo"]

@@ -24,6 +24,7 @@ from curriculum.labs.lab import Lab
 from curriculum.labs.manifests import Container, Manifest, Manifests, load
 from curriculum.labs.manifests.model import contents, entries
 from curriculum.labs.manifests.refusal import selects_own
+from curriculum.labs.manifests.values import written
 from curriculum.outcome import Finding
 
 if TYPE_CHECKING:
@@ -56,7 +57,7 @@ def _first_deployment_files(lab: Lab, manifests: Manifests, name: str) -> Iterat
     if deployment is None or deployment.pods is None:
         return
     pods, container = deployment.pods, main_container(lab, deployment)
-    yield lab.found("own-pods", selects_own(deployment), found=pods.labels, expected=deployment.selector)
+    yield lab.found("own-pods", selects_own(deployment), found=written(pods.labels), expected=deployment.selector)
     fault = image_fault(container, name)
     yield lab.found("pinned-image", not fault, found=container.image.text if container else "", fault=fault)
     if pods.labels:
@@ -149,7 +150,7 @@ def config_and_secret(lab: Lab) -> Iterator[Finding]:
 
 
 def _config_files(lab: Lab, manifests: Manifests, name: str) -> Iterator[Finding]:
-    yield accepted(lab, manifests)
+    yield accepted(lab, manifests, own={"base64", "volume"})
     yield _model_in_config(lab, manifests)
     deployment = workload(manifests, "Deployment", name)
     container = main_container(lab, deployment) if deployment else None

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from curriculum.labs import judge
-from curriculum.labs.kubernetes.shared import accepted, all_met, from_json, main_container
+from curriculum.labs.kubernetes.shared import accepted, all_met, from_json
 from curriculum.labs.lab import Lab
 from curriculum.labs.manifests import Manifests, load, quantity, read
 from curriculum.labs.manifests.model import entries
@@ -47,9 +47,12 @@ _BROKEN = (
 def incident(lab: Lab) -> Iterator[Finding]:
     mended, given = load(lab, without={"finding.yaml"}), Manifests(read(lab, _RELEASE))
     now = _with_mend(given, mended)
-    findings = [accepted(lab, mended), *_findings(lab), *_mended(lab, now), _nothing_else(lab, given, mended)]
+    findings = [*_findings(lab)]
+    if mended:
+        # Before there is a mend, what is still broken would give the causes away.
+        findings += [accepted(lab, mended), *_mended(lab, now), _nothing_else(lab, given, mended)]
     yield from findings
-    if all_met(findings) and (cluster := lab.backend("kubernetes")):
+    if mended and all_met(findings) and (cluster := lab.backend("kubernetes")):
         yield _recovered(lab, cluster, now)
 
 
@@ -108,28 +111,24 @@ def _evidence(lab: Lab, right: list[tuple[dict[str, Any], Broken]]) -> Finding:
 
 
 def _mended(lab: Lab, now: Manifests) -> Iterator[Finding]:
-    """The criteria `finds-pods`, `image` and `model-found`."""
-    service, predict = now.one("Service", "predict"), now.one("Deployment", "predict")
-    if service and predict and predict.pods:
-        chosen = predict in now.chosen_by(service)
-        labels = ", ".join(f"{key}={value}" for key, value in predict.pods.labels.items())
-        yield lab.found("finds-pods", chosen, found=service.selector, expected=labels, fault="still-none")
-    shadow, backfill = now.one("Deployment", "shadow"), now.one("Deployment", "backfill")
-    container = main_container(lab, shadow) if shadow else None
-    if container:
-        tags = lab.text("k8s-incident-tags.txt").split()
-        image = f"{container.image.repository}:{container.image.tag}"
-        yield lab.found(
-            "image", image in tags, found=container.image.text, expected=", ".join(tags), fault="no-such-tag"
-        )
-    container = main_container(lab, backfill) if backfill else None
-    if container:
+    """The criteria `reached`, `pulled` and `started`: what the cluster would hold, object by object."""
+    lost = [service for service in now.of("Service") if not now.chosen_by(service)]
+    shown = ", ".join(f"{service.name}: {service.selector}" for service in lost)
+    yield lab.found("reached", not lost, found=shown, fault="nobody")
+    tags = lab.text("k8s-incident-tags.txt").split()
+    containers = [c for workload in now.workloads() if workload.pods for c in workload.pods.containers]
+    images = [container.image for container in containers]
+    strange = [image.text for image in images if f"{image.repository}:{image.tag}" not in tags]
+    yield lab.found("pulled", not strange, found=", ".join(strange), expected=", ".join(tags), fault="no-such-tag")
+    for container in containers:
         path = container.environment(now).get("MODEL_PATH")
         file = container.files(now).get(posixpath.normpath(path.value)) if path and path.value else None
         model = from_json(file.value) if file and file.value is not None else None
-        good = isinstance(model, dict) and {"version", "bias", "weights"} <= set(model)
-        shown = path.value if path else ""
-        yield lab.found("model-found", good, found=shown, fault="no-model" if file and file.value else "still-missing")
+        if path and not (isinstance(model, dict) and {"version", "bias", "weights"} <= set(model)):
+            fault = "no-model" if file and file.value else "still-missing"
+            yield lab.found("started", False, found=path.value, fault=fault)
+            return
+    yield lab.found("started", True)
 
 
 #: Where a mend may change an object, by kind and name; whose beginning is written here, all below it.

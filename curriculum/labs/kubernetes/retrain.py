@@ -18,7 +18,7 @@ from curriculum.outcome import Finding
 @judge("kubernetes-retrain-cronjob")
 def retrain_cronjob(lab: Lab) -> Iterator[Finding]:
     manifests = load(lab)
-    yield accepted(lab, manifests)
+    yield accepted(lab, manifests, own={"restart-policy", "schedule", "time-zone"})
     job = workload(manifests, "CronJob", f"{lab.value('delivery-time')}-retrain")
     if job is None or job.pods is None:
         return
@@ -37,7 +37,7 @@ def retrain_cronjob(lab: Lab) -> Iterator[Finding]:
     yield lab.found(
         "gives-up",
         limit == retries,
-        found=limit,
+        found="" if limit is None else limit,
         expected=retries,
         fault="default" if limit is None else "other-number",
     )

@@ -20,15 +20,21 @@ if TYPE_CHECKING:
 _SCHEMA_RULES = frozenset({"unknown-field", "missing-field", "wrong-type", "unknown-kind"})
 
 
-def accepted(lab: Lab, manifests: Iterable[Manifest], *, without: Iterable[str] = ()) -> Finding:
-    """The criterion `accepted`: a cluster would take every object. `without` names rules that are judged elsewhere."""
+def accepted(
+    lab: Lab, manifests: Iterable[Manifest], *, without: Iterable[str] = (), own: Iterable[str] = ()
+) -> Finding:
+    """The criterion `accepted`: a cluster would take every object.
+
+    `without` names rules that are judged elsewhere, `own` those for which the criterion has words of its own.
+    """
     known = schemas()
     if known is None:
         lab.missing[PACKAGE] = "package"
         return lab.waits("accepted", PACKAGE)
     found = list(refusals(manifests, known, without=without))
-    fault = found[0].rule if found and found[0].rule in _SCHEMA_RULES else "refused"
-    return lab.found("accepted", not found, found="\n".join(map(str, found[:4])), fault=fault)
+    fault = found[0].rule if found and found[0].rule in {*_SCHEMA_RULES, *own} else "refused"
+    shown = list(dict.fromkeys(map(str, found)))
+    return lab.found("accepted", not found, found="\n".join(shown[:4]), fault=fault)
 
 
 def all_met(findings: Iterable[Finding]) -> bool:

@@ -50,7 +50,8 @@ class Refusal:
     found: str = ""
 
     def __str__(self) -> str:
-        return f"{self.title} {self.path}{f': {self.found}' if self.found else ''}".strip()
+        where = f"{self.title} {self.path}".strip()
+        return f"{where}: {self.found}" if self.found else where
 
 
 def refusals(manifests: Iterable[Manifest], schemas: Schemas, *, without: Iterable[str] = ()) -> Iterator[Refusal]:

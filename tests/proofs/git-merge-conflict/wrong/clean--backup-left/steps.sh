@@ -1,0 +1,24 @@
+set -e
+cd project
+git switch -q -c ⟦topic⟧
+sed 's/^log = .*/log = ⟦level⟧/' settings.ini > settings.new
+mv settings.new settings.ini
+git commit -q -a -m "Quiet the log"
+git switch -q main
+git merge -q ⟦topic⟧
+
+git merge retries || true
+cat > settings.ini <<'END'
+[service]
+port = 8000
+log = ⟦level⟧
+workers = 2
+
+[calls]
+timeout = ⟦theirs⟧
+retries = 3
+backoff = 1
+END
+cp settings.ini settings.ini.orig
+git add settings.ini
+git commit -q --no-edit

@@ -1,0 +1,8 @@
+set -e
+cd project
+git branch rescue HEAD@{2}
+git restore app.py
+git reset -q HEAD~1
+git add -f report.sh .env
+git commit -q -m "Add the night report"
+git revert --no-edit HEAD~2
