@@ -790,8 +790,9 @@ def reproducible_build(lab: Lab) -> Iterator[Finding]:
     yield lab.found("base-digest", not loose, found=" ".join(loose), fault="tag-only")
     hashed = _hashed_packages(lab)
     yield hashed
-    yield _nothing_beside(lab, dockerfile)
-    if hashed.result != "met":
+    beside = _nothing_beside(lab, dockerfile)
+    yield beside
+    if "not-met" in {hashed.result, beside.result}:
         return
     docker = _engine(lab, dockerfile)
     if docker is None:

@@ -336,11 +336,11 @@ def _moved(lab: Lab, job: Mapping[str, Any], moved: Mapping[str, str]) -> dict[s
 
 @dataclass(frozen=True)
 class Question:
-    """What is asked of a query: a right one, the labels that tell its results apart, and what wrong ones answer."""
+    """What is asked of a query: a right one, the labels that tell its results apart, and wrong ones by their fault."""
 
     right: str
     labels: tuple[str, ...] = ()
-    faults: Mapping[str, str] = field(default_factory=dict)
+    faults: Mapping[str, str | tuple[str, ...]] = field(default_factory=dict)
     #: Whether the values count too, and not only for which labels there are any.
     values: bool = True
     #: Whether the largest ones are enough.
@@ -384,7 +384,9 @@ def first_queries(lab: Lab) -> Iterator[Finding]:
             faults={
                 "since-start": f"sum({errors}) / sum({total})",
                 "percent": f"100 * sum(rate({errors}[10m])) / sum(rate({total}[10m]))",
-                "ones": f"rate({errors}[10m]) / rate({total}[10m])",
+                "ones": tuple(
+                    f"{over}(rate({errors}[10m]) / rate({total}[10m]))" for over in ("", "sum", "avg", "max")
+                ),
                 "mean-of-shares": f"avg(sum by (instance) (rate({errors}[10m])) / sum by (instance) (rate({total}[10m])))",
                 "per-copy": f"sum by (instance) (rate({errors}[10m])) / sum by (instance) (rate({total}[10m]))",
                 "against-ok": f'sum(rate({errors}[10m])) / sum(rate({total}{{outcome="ok"}}[10m]))',
@@ -398,7 +400,7 @@ def first_queries(lab: Lab) -> Iterator[Finding]:
                 "per-copy": f"histogram_quantile({quantile}, rate({buckets}[10m]))",
                 "mean-of-copies": f"avg(histogram_quantile({quantile}, rate({buckets}[10m])))",
                 "worst-copy": f"max(histogram_quantile({quantile}, rate({buckets}[10m])))",
-                "le-lost": f"histogram_quantile({quantile}, sum(rate({buckets}[10m])))",
+                "percent": f"histogram_quantile(100 * {quantile}, sum by (le) (rate({buckets}[10m])))",
                 "mean": "sum(rate(prediction_seconds_sum[10m])) / sum(rate(prediction_seconds_count[10m]))",
                 "window": f"histogram_quantile({quantile}, sum by (le) (rate({buckets}[5m])))",
             },
@@ -492,14 +494,23 @@ def _judged_query(lab: Lab, criterion: str, query: str, question: Question, ask:
     try:
         answer = ask(query, 0)
     except QueryError as error:
-        return lab.found(criterion, False, found=error, expected=expected, how=how)
+        problem = str(error).removeprefix('invalid parameter "query": ')
+        return lab.found(criterion, False, found=problem, expected=expected, how=how)
     if not _same(answer, right, question):
-        known = (name for name, wrong in question.faults.items() if _equal(answer, _tried(ask, wrong, 0)))
-        fault = next(known, "") if answer else "empty"
+        fault = _fault(answer, question, ask) if answer else "empty"
         return lab.found(criterion, False, found=shown(answer), expected=expected, fault=fault, how=how)
     # A number that was read off, or a copy that was named, is no answer for other data.
     general = _same(_tried(ask, query, 1), ask(question.right, 1), question)
     return lab.found(criterion, general, found=query, fault="this-data-only", how=how)
+
+
+def _fault(answer: Vector, question: Question, ask: Ask) -> str:
+    """The fault whose wrong query answers the same."""
+    for name, wrong in question.faults.items():
+        queries = (wrong,) if isinstance(wrong, str) else wrong
+        if any(_equal(answer, _tried(ask, query, 0)) for query in queries):
+            return name
+    return ""
 
 
 def _tried(ask: Ask, query: str, n: int) -> Vector:
@@ -641,7 +652,7 @@ class Play:
                 return self.lab.waits(criterion, "prometheus")
             if result:
                 moment = result[0]
-                expected = f"{moment.at}: {moment.expr if moment.holds else '{}'}"
+                expected = f"{moment.at}: {(moment.wants or moment.expr) if moment.holds else '{}'}"
                 seen = self._seen(situations[fault], moment)
                 return self.lab.found(criterion, False, found=seen, expected=expected, fault=fault, how=how)
         return self.lab.found(criterion, True, how=how)
@@ -700,7 +711,7 @@ def rules_with_tests(lab: Lab) -> Iterator[Finding]:
         series("ok", "a", "other"): "0+10x40",
         series("error", "a", "other"): "0+30x40",
     }
-    fired = 'ALERTS{alertname="PredictionErrors"}'
+    fired, quarter = 'ALERTS{alertname="PredictionErrors"}', f"{ratio} 0.25"
 
     def steady(share: float) -> dict[str, str]:
         """A share of failures, the same for 40 minutes."""
@@ -721,8 +732,12 @@ def rules_with_tests(lab: Lab) -> Iterator[Finding]:
         {
             "ratio": {
                 "missing": Situation(uneven, (Moment("30m", _RATIO),)),
-                "per-instance": Situation(uneven, (Moment("30m", f"count({ratio}) == 1", shows=_RATIO),)),
-                "value": Situation(uneven, (Moment("30m", f"abs({ratio} - 0.25) < 0.0001", shows=_RATIO),)),
+                "per-instance": Situation(
+                    uneven, (Moment("30m", f"count({ratio}) == 1", shows=_RATIO, wants=quarter),)
+                ),
+                "value": Situation(
+                    uneven, (Moment("30m", f"abs({ratio} - 0.25) < 0.0001", shows=_RATIO, wants=quarter),)
+                ),
             },
             "threshold": {
                 "deaf": Situation(steady(percent + 0.4), (Moment("35m", errors, shows=fired),)),
@@ -946,8 +961,8 @@ def _accepted_routes(lab: Lab, faults: list[str], amtool: Prometheus | None) -> 
         with lab.scratch() as folder:
             checked = amtool.check_alertmanager(folder / "alertmanager.yml")
         ok = checked.ok
-        lines = [line.strip() for line in checked.output.splitlines() if "FAILED" in line]
-        found = lines[0] if lines else checked.last
+        lines = [line.strip() for line in checked.output.partition("FAILED:")[2].splitlines()]
+        found = "\n".join([line for line in lines if line and not line.startswith("amtool:")][:3])
     first = faults[0] if faults else ""
     name = first.rpartition(".")[2].partition("[")[0]
     fault = (
@@ -1085,13 +1100,13 @@ def batch_jobs(lab: Lab) -> Iterator[Finding]:
     gateway = 'up{job="pushgateway", instance="127.0.0.1:9091"}'
     success, run = f'{_SUCCESS}{{job="retrain"}}', f'{_RUN}{{job="retrain"}}'
     #: A good night at one o'clock, the next at one o'clock a day later, or never again.
-    nightly = {gateway: "1x2000", success: "_x29 3600x719 90000x1000", run: "_x29 3600x719 90000x1000"}
-    stopped = {gateway: "1x2000", success: "_x29 3600x2000", run: "_x29 3600x2000"}
-    failing = {gateway: "1x2000", run: "_x29 3600x719 90000x1000"}
+    nightly = {gateway: "1x600", success: "_x14 3600x359 90000x500", run: "_x14 3600x359 90000x500"}
+    stopped = {gateway: "1x600", success: "_x14 3600x600", run: "_x14 3600x600"}
+    failing = {gateway: "1x600", run: "_x14 3600x359 90000x500"}
     silent = tuple(Moment(f"{hour}h", late, False) for hour in (12, hours, 36))
 
     def situation(series: Mapping[str, str], *moments: Moment) -> Situation:
-        return Situation(series, moments, interval="2m", step="2m")
+        return Situation(series, moments, interval="4m", step="4m")
 
     yield from play.judged(
         {
@@ -1356,7 +1371,7 @@ def model_quality(lab: Lab) -> Iterator[Finding]:
         }
 
     def situation(series: Mapping[str, str], *moments: Moment) -> Situation:
-        return Situation(series, moments, interval="2m", step="2m")
+        return Situation(series, moments, interval="4m", step="4m")
 
     def fires(alert: str, **labels: str) -> str:
         return firing(alertname=alert, **labels)
@@ -1366,12 +1381,12 @@ def model_quality(lab: Lab) -> Iterator[Finding]:
 
     high, drift, stale = "ModelErrorHigh", "FeatureDrift", "ModelQualityStale"
     wrong, thin = models(f"{limit + 1}x400"), models(f"{limit + 5}x400", judged=12)
-    blip = models(f"{limit - 1}x29 {limit + 3}x14 {limit - 1}x300")
+    blip = models(f"{limit - 1}x14 {limit + 3}x6 {limit - 1}x300")
     moved = {
         f'feature_drift_psi{{{where}, feature="{lab.value("stops")}"}}': "0.4x400",
         f'feature_drift_psi{{{where}, feature="hour"}}': "0.15x400",
     }
-    hourly = " ".join(f"{3600 * hour}x29" for hour in range(3))
+    hourly = " ".join(f"{3600 * hour}x14" for hour in range(3))
     last = f"model_quality_last_run_timestamp_seconds{{{where}}}"
     stopped = {last: f"{hourly} {3 * 3600}x400"}
     yield from play.judged(
@@ -1381,7 +1396,7 @@ def model_quality(lab: Lab) -> Iterator[Finding]:
                 "no-model": situation(wrong, Moment("2h", fires(high, model="8"), shows=shows(high))),
                 "other-model": situation(wrong, Moment("2h", fires(high, model="7"), False)),
                 "below": situation(models(f"{limit - 0.5}x400"), Moment("3h", fires(high), False)),
-                "hasty": situation(blip, *(Moment(at, fires(high), False) for at in ("1h10m", "1h26m", "2h"))),
+                "hasty": situation(blip, *(Moment(at, fires(high), False) for at in ("1h12m", "1h24m", "2h"))),
             },
             "thin": {"jumpy": situation(thin, Moment("3h", fires(high, model="8"), False))},
             "drift-alert": {
@@ -1392,7 +1407,7 @@ def model_quality(lab: Lab) -> Iterator[Finding]:
                 "jumpy": situation(moved, Moment("2h", fires(drift, feature="hour"), False)),
             },
             "stale": {
-                "jumpy": situation(stopped, Moment("1h30m", fires(stale), False), Moment("5h30m", fires(stale), False)),
+                "jumpy": situation(stopped, Moment("1h28m", fires(stale), False), Moment("5h28m", fires(stale), False)),
                 "deaf": situation(stopped, Moment("7h", fires(stale), shows=shows(stale))),
                 "never": situation({f"up{{{where}}}": "1x400"}, Moment("4h", fires(stale), shows=shows(stale))),
             },

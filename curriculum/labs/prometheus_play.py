@@ -22,12 +22,16 @@ from curriculum.labs.promql import Data, Labels, QueryError, Unsupported, Vector
 
 @dataclass(frozen=True)
 class Moment:
-    """At `at` after the start, `expr` has a result, or has none. `shows` is what to show when it is not so."""
+    """At `at` after the start, `expr` has a result, or has none.
+
+    When it is not so, `shows` is the query whose result to show, and `wants` what it should have been.
+    """
 
     at: str
     expr: str
     holds: bool = True
     shows: str = ""
+    wants: str = ""
 
 
 @dataclass(frozen=True)

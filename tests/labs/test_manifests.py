@@ -261,6 +261,32 @@ def test_a_patch_without_a_target_is_told(tmp_path: Path) -> None:
     assert error.value.params["target"] == "Job/x"
 
 
+DEEP = "apiVersion: v1\nkind: ConfigMap\nmetadata: {name: a}\ndata: " + "{a: " * 200 + "1" + "}" * 200
+LONG = "9" * 5000
+HOSTILE = [
+    DEEP,
+    f"apiVersion: v1\nkind: Pod\nmetadata: {{name: a}}\nspec: {{containers: [{{name: c, image: i, resources: {{limits: {{cpu: '{LONG}'}}}}}}]}}",
+    f"apiVersion: v1\nkind: Service\nmetadata: {{name: '{'a' * 90_000}!'}}\nspec: {{ports: [{{port: 80, targetPort: '{LONG}'}}]}}",
+    f"apiVersion: batch/v1\nkind: CronJob\nmetadata: {{name: a}}\nspec: {{schedule: '*/{LONG} * * * *', jobTemplate: {{}}}}",
+    "apiVersion: apps/v1\nkind: Deployment\nmetadata: 5\nspec: [1]\n",
+    "apiVersion: [v1]\nkind: {a: b}\n",
+    "apiVersion: networking.k8s.io/v1\nkind: NetworkPolicy\nmetadata: {name: a}\nspec: {podSelector: 3, ingress: [x, {from: 7}]}\n",
+]
+
+
+@pytest.mark.parametrize("text", HOSTILE, ids=range(len(HOSTILE)))
+def test_nonsense_is_refused_and_breaks_nothing(text: str, need: Callable[[str], None]) -> None:
+    """Everything that a judge asks of an object may be asked of any data."""
+    assert refused(text, need)
+    for manifest in parsed(text):
+        Access(Manifests([manifest])).can("a", "b", Ask("get", "pods"))
+        Network(Manifests([manifest])).allows(Endpoint("a"), Endpoint("b"), 80)
+        if pods := manifest.pods:
+            for container in pods.containers:
+                container.environment(Manifests([manifest]))
+                container.files(Manifests([manifest]))
+
+
 # --- refusals --------------------------------------------------------------------------------------------------------
 
 

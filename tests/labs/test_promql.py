@@ -160,7 +160,8 @@ def openmetrics() -> str:
                 values.append(float(total))
             add("http_requests_total", {**where, "code": code}, values)
         bounds = [0.1, 0.5, 1.0, math.inf]
-        counts, seen, spent = dict.fromkeys(bounds, 0.0), [], []
+        counts, seen = dict.fromkeys(bounds, 0.0), []
+        spent: list[float] = []
         for _ in range(COUNT):
             for _ in range(5):
                 seconds = draw.expovariate(3)

@@ -11,13 +11,17 @@ from pathlib import Path
 
 import pytest
 
+from curriculum.answers import submission
+from curriculum.catalog import catalog_at
 from curriculum.errors import AnswerError
 from curriculum.labs import process
 from curriculum.labs.backends import bash, git
 from curriculum.labs.backends.bash import Bash, Stage
 from curriculum.labs.backends.git import Repository
+from curriculum.labs.judging import judge
 from curriculum.labs.lab import Lab, Missing
 from curriculum.labs.linux_command_line import _guard
+from curriculum.proving import Proof, lay_out
 
 pytestmark = [
     pytest.mark.backend,
@@ -220,3 +224,31 @@ def test_every_bash_has_limits_of_its_own(lab: Lab) -> None:
     found = git.find(lab)
     assert isinstance(found, Bash)
     assert found.environment(Path("/x"))["LC_ALL"] == "C"
+
+
+def test_the_scripts_of_one_answer_are_judged_as_they_come(tmp_path: Path) -> None:
+    """Five cells write five files: the first is judged before the second is there, which is asked for by its name."""
+    exercise = "linux-command-line-read-log"
+    work = submission(catalog_at(None), exercise, tmp_path / exercise)
+    work.folder.mkdir()
+    (work.folder / "requests.sh").write_text("grep -c ' /predict ' service.log\n")
+    assert judge(work, live=False).problem is None
+    outcome = judge(work, live=True)
+    assert outcome.problem is not None
+    assert (outcome.problem.key, outcome.problem.params["file"]) == ("answer-missing", "statuses.sh")
+    assert [finding.criterion for finding in outcome.findings if finding.result == "met"] == ["predict-count"]
+
+
+@pytest.mark.parametrize("exercise", ["linux-command-line-read-log", "git-undo", "shell-script-gate"])
+def test_without_bash_everything_waits_and_nobody_fails(
+    exercise: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A right answer on a machine without bash: no verdict, and the reason why."""
+    monkeypatch.setattr(bash, "_candidates", lambda: iter(()))
+    work = submission(catalog_at(None), exercise, tmp_path / exercise)
+    work.folder.mkdir()
+    lay_out(Proof(exercise, "solution"), work, catalog_at(None))
+    outcome = judge(work, live=True)
+    assert outcome.outcome == "unavailable"
+    assert len(outcome.waiting) == len(outcome.findings)
+    assert set(outcome.missing.values()) == {"not-found"}

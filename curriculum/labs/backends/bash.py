@@ -120,11 +120,11 @@ class Bash:
     def environment(self, home: Path) -> dict[str, str]:
         """What a script's environment has besides, or instead of, the learner's own."""
         return {
-            "HOME": str(home),
+            "HOME": home.as_posix(),
             "BASH_ENV": "",
             "ENV": "",
-            "XDG_CONFIG_HOME": str(home / ".config"),
-            "TMPDIR": str(home),
+            "XDG_CONFIG_HOME": (home / ".config").as_posix(),
+            "TMPDIR": home.as_posix(),
             "LC_ALL": "C",
             "LANG": "C",
             "TZ": "UTC",
@@ -171,7 +171,7 @@ def find(lab: Lab) -> Bash:
             run = process.run([path, "-c", "echo $BASH_VERSION"], folder=lab.folder, env={"BASH_ENV": ""}, timeout=20)
         except OSError:
             continue
-        if run.ok and re.match(r"\d", run.output.strip()):
+        if run.ok and re.match(r"\d", run.last):
             return Bash(path)
     raise Missing("not-found")
 

@@ -47,9 +47,9 @@ class Git(bash.Bash):
     def environment(self, home: Path) -> dict[str, str]:
         return {
             **super().environment(home),
-            "GIT_CONFIG_GLOBAL": str(home / "gitconfig"),
+            "GIT_CONFIG_GLOBAL": (home / "gitconfig").as_posix(),
             "GIT_CONFIG_NOSYSTEM": "1",
-            "GIT_CEILING_DIRECTORIES": str(home.parent),
+            "GIT_CEILING_DIRECTORIES": home.parent.as_posix(),
             "GIT_TERMINAL_PROMPT": "0",
             "GIT_ASKPASS": "true",
             "GIT_ALLOW_PROTOCOL": "file",

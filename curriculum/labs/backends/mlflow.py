@@ -31,7 +31,7 @@ from curriculum.labs.process import Run
 #: What an answer needs besides MLflow, all of it in the extra `mlflow`.
 NEEDED = ("mlflow", "sqlalchemy", "alembic", "sklearn", "pandas", "skops")
 #: What `mlflow server --app-name basic-auth` needs more.
-NEEDED_TO_SERVE = ("flask", "flask_wtf", "mlflow.server")
+NEEDED_TO_SERVE = ("flask", "flask_wtf")
 #: Older versions have no logged models, aliases or SQLite by default.
 OLDEST = (3, 5)
 #: A script of a learner's may take so many seconds, importing MLflow and finding out requirements included.
@@ -58,9 +58,10 @@ def find(lab: Lab) -> MLflow:
 
 def can_serve() -> bool:
     """Whether this Python can start a tracking server with sign-in."""
-    with suppress(ImportError):
-        return all(importlib.util.find_spec(name) is not None for name in NEEDED_TO_SERVE)
-    return False
+    package = importlib.util.find_spec("mlflow")
+    places = package.submodule_search_locations if package else None
+    whole = any((Path(place) / "server" / "auth").is_dir() for place in places or ())
+    return whole and all(importlib.util.find_spec(name) is not None for name in NEEDED_TO_SERVE)
 
 
 def _version() -> str:
@@ -167,7 +168,7 @@ class MLflow:
             else:
                 paper = Path(name) / "asked.json"
                 paper.write_text(json.dumps(asked), encoding="utf-8")
-                argv = [sys.executable, "-P", CHILD, "ask", question, paper, place]
+                argv: list[str | Path] = [sys.executable, "-P", CHILD, "ask", question, paper, place]
                 run = process.run(argv, folder=folder, timeout=timeout)
             try:
                 told = json.loads(place.read_text(encoding="utf-8"))
@@ -177,7 +178,7 @@ class MLflow:
 
     def _request(self, request: dict[str, Any], folder: Path, timeout: float) -> Run:
         limits = {"timeout": timeout, "most": process.MOST_OUTPUT, "most_file": process.MOST_FILE}
-        reply = _host(self._tell).request({**request, **limits, "folder": str(folder)}, timeout + 30)
+        reply = _host(self._tell).request({**request, **limits, "folder": str(folder.resolve())}, timeout + 30)
         if reply is None:
             return Run(None, "", timeout)
         return Run(reply["code"], reply["output"], reply["seconds"])

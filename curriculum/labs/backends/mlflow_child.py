@@ -234,10 +234,7 @@ def split(X: list[list[float]], y: list[float], sizes: list[float], seed: int) -
 @question
 def digest(table: dict[str, list[float]]) -> str:
     """The digest that MLflow gives a table."""
-    import mlflow
-    import pandas as pd
-
-    return str(mlflow.data.from_pandas(pd.DataFrame(table), name="table").digest)
+    return str(_dataset(table).digest)
 
 
 @question
@@ -250,11 +247,11 @@ def build(path: str, experiment: str, runs: list[dict[str, Any]]) -> list[dict[s
     import mlflow
 
     client = _client(path)
-    mlflow.set_experiment(experiment)
+    place = mlflow.set_experiment(experiment).experiment_id
     made = []
     for number, spec in enumerate(runs):
         run = client.create_run(
-            mlflow.get_experiment_by_name(experiment).experiment_id,
+            place,
             run_name=spec.get("name"),
             start_time=int(time.time() * 1000) - 60_000 * (len(runs) - number),
         )
@@ -279,9 +276,16 @@ def build(path: str, experiment: str, runs: list[dict[str, Any]]) -> list[dict[s
 
 def _log_data(table: dict[str, list[float]]) -> None:
     import mlflow
+
+    mlflow.log_input(_dataset(table), context="training")
+
+
+def _dataset(table: dict[str, list[float]]) -> Any:
+    import mlflow
     import pandas as pd
 
-    mlflow.log_input(mlflow.data.from_pandas(pd.DataFrame(table), name="table"), context="training")
+    data: Any = mlflow.data
+    return data.from_pandas(pd.DataFrame(table), name="table")
 
 
 def _log_model(client: Any, spec: dict[str, Any]) -> dict[str, Any]:
@@ -318,6 +322,14 @@ def change(path: str, name: str, aliases: dict[str, int | None]) -> None:
                 client.delete_registered_model_alias(name, alias)
         else:
             client.set_registered_model_alias(name, alias, str(version))
+
+
+@question
+def aliases(path: str, name: str) -> dict[str, int]:
+    """The aliases of a registered model, none where there is no such model."""
+    with suppress(Exception):
+        return {alias: int(version) for alias, version in _client(path).get_registered_model(name).aliases.items()}
+    return {}
 
 
 @question

@@ -166,7 +166,8 @@ class Prometheus:
         """An empty Pushgateway; gives its host and port. Raises ServerError when it does not start."""
         with self._folder() as folder:
             address = f"127.0.0.1:{free_port()}"
-            argv = [self.programs["pushgateway"], f"--web.listen-address={address}"]
+            # Debian's gateway would otherwise read what another one has left behind.
+            argv = [self.programs["pushgateway"], f"--web.listen-address={address}", "--persistence.file=data"]
             with _serving(argv, folder, f"http://{address}", "/-/ready"):
                 yield address
 

@@ -15,8 +15,8 @@ from curriculum.outcome import Finding
 if TYPE_CHECKING:
     from curriculum.labs.prometheus_play import Situation
 
-#: `ModelWrong` has to fire this many minutes after the first wrong answer at the latest: at 02:40 of that night.
-IN_TIME = 47
+#: `ModelWrong` has to fire this many minutes after the first wrong answer at the latest: at 02:55 of that night.
+IN_TIME = 62
 
 
 @judge("capstone-night-guard")

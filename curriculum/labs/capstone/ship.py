@@ -477,20 +477,22 @@ def _answers(lab: Lab, cluster: Cluster, manifests: Manifests, deployment: Manif
 
 @judge("capstone-ship-scrape")
 def ship_scrape(lab: Lab) -> Iterator[Finding]:
-    configuration = lab.yaml("prometheus.yml")
+    from curriculum.labs.prometheus import read_mapping
+
+    configuration = read_mapping(lab, "prometheus.yml")
     said = mapping(next(iter(lab.yaml("questions.yaml")), None))
     target = _target(lab, configuration)
     yield target
     labelled: Finding | None = None
     if target.fault not in {"refused", "no-job", "other-address"}:
-        job = _job(lab, configuration[0])
-        yield _interval(lab, configuration[0], job)
+        job = _job(lab, configuration)
+        yield _interval(lab, configuration, job)
         labelled = _labelled(lab, job)
         yield labelled
     yield from _questions(lab, said)
     yield _traced(lab, said)
     if target.result == "met" and labelled and labelled.result == "met" and (prometheus := lab.backend("prometheus")):
-        yield from _scrapes(lab, prometheus, configuration[0])
+        yield from _scrapes(lab, prometheus, configuration)
 
 
 def _job(lab: Lab, configuration: Mapping[str, Any]) -> dict[str, Any]:
@@ -503,12 +505,12 @@ def _addresses(lab: Lab) -> set[str]:
     return {f"{host}:{lab.value('port')}" for host in ("127.0.0.1", "localhost", "[::1]")}
 
 
-def _target(lab: Lab, configuration: list[Any]) -> Finding:
+def _target(lab: Lab, configuration: Mapping[str, Any]) -> Finding:
     from curriculum.labs.prometheus_config import config_faults, static_targets
 
     if wrong := list(config_faults(configuration)):
         return lab.found("target", False, found="\n".join(wrong[:3]), fault="refused")
-    job = _job(lab, configuration[0])
+    job = _job(lab, configuration)
     targets = [address for address, _ in static_targets(job)]
     path = word(job.get("metrics_path", "/metrics"))
     if not job:

@@ -47,7 +47,7 @@ def retrain_cronjob(lab: Lab) -> Iterator[Finding]:
     yield lab.found(
         "not-too-late", late == _TWO_HOURS, found="" if late is None else f"{late} s", expected="7200 s", fault=fault
     )
-    if job.pods.spec.get("restartPolicy") in {"Never", "OnFailure"}:
+    if job.pods.spec.get("restartPolicy") in ("Never", "OnFailure"):
         yield _keeps_evidence(lab, job, spec, job.pods)
     container = job.pods.container(image=f"{lab.value('delivery-time')}-train")
     if container:

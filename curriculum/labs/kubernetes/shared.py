@@ -69,7 +69,7 @@ def target(service: Manifest, port: int, container: Container) -> tuple[int | No
     Both are None when the Service does not listen there.
     """
     for entry in entries(service.at("spec", "ports")):
-        if entry.get("port") == port and entry.get("protocol") in {None, "TCP"}:
+        if entry.get("port") == port and entry.get("protocol") in (None, "TCP"):
             named = entry.get("targetPort")
             named = port if named is None else named
             return container.number_of(named), named

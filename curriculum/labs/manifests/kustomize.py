@@ -43,6 +43,7 @@ _KNOWN = frozenset(
         "patchesJson6902",
     }
 )
+_PATTERN = re.compile(r"\^?[\w-]*(?:(?:\.\*?|\|)[\w-]*)*\$?")
 #: Where a selector lies that `commonLabels` also fills, by kind.
 _SELECTORS = {
     "Service": ("spec", "selector"),
@@ -90,6 +91,8 @@ def _resource(lab: Lab, folder: PurePosixPath, resource: str, name: str, depth: 
 
 def _joined(folder: PurePosixPath, path: str) -> PurePosixPath:
     parts: list[str] = list(folder.parts)
+    if len(path) > 200 or "\0" in path:
+        raise AnswerError("answer-outside", file=path[:60])
     for part in PurePosixPath(path).parts:
         if part == "..":
             if not parts:
@@ -150,7 +153,10 @@ def _merged(manifest: Manifest, patch: Any) -> Any:
 
 def _is_target(manifest: Manifest, target: Mapping[str, Any]) -> bool:
     def fits(wanted: object, value: str) -> bool:
-        return not wanted or re.fullmatch(str(wanted), value) is not None
+        pattern = str(wanted or "")
+        # A pattern as people write it; one that could take for ever is only compared.
+        plain = _PATTERN.fullmatch(pattern) is None or pattern.count("*") > 2
+        return not pattern or value == pattern or (not plain and re.fullmatch(pattern, value) is not None)
 
     return (
         all(

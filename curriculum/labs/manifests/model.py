@@ -404,7 +404,7 @@ class Container:
         if isinstance(port, int) and not isinstance(port, bool):
             return port
         if isinstance(port, str):
-            return int(port) if port.isdecimal() else self.pods.port(port)
+            return int(port) if port.isdecimal() and len(port) <= 5 else self.pods.port(port)
         return None
 
     def requests(self) -> dict[str, Fraction]:

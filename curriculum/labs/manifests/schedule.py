@@ -92,9 +92,9 @@ def _field(text: str, low: int, high: int, names: dict[str, int]) -> frozenset[i
     values: set[int] = set()
     for part in text.split(","):
         span, slash, step_text = part.partition("/")
-        if slash and not (step_text.isdecimal() and int(step_text) > 0):
+        step = _number(step_text, {}) if slash else 1
+        if not step:
             return None
-        step = int(step_text) if slash else 1
         first_text, dash, last_text = span.partition("-")
         if first_text in {"*", "?"} and not dash:
             first, last = low, high
@@ -113,7 +113,7 @@ def _field(text: str, low: int, high: int, names: dict[str, int]) -> frozenset[i
 def _number(text: str, names: dict[str, int]) -> int | None:
     if text in names:
         return names[text]
-    return int(text) if text.isdecimal() else None
+    return int(text) if text.isdecimal() and len(text) <= 4 else None
 
 
 def is_zone(name: str) -> bool:

@@ -24,7 +24,9 @@ def quantity(value: object) -> Fraction | None:
     """The number that a quantity (`100m`, `64Mi`, `1.5`) stands for, or None when it is none."""
     if isinstance(value, bool) or not isinstance(value, str | int | float):
         return None
-    match = _QUANTITY.fullmatch(str(value))
+    text = str(value)
+    # Nobody writes more digits; Python refuses to read very many of them.
+    match = _QUANTITY.fullmatch(text) if len(text) <= 60 else None
     if match is None:
         return None
     number, suffix, exponent = match.groups()
@@ -81,7 +83,8 @@ class Selector:
         if not isinstance(value, dict):
             return cls({}, missing=True)
         found = []
-        for entry in value.get("matchExpressions") or []:
+        listed = value.get("matchExpressions")
+        for entry in listed if isinstance(listed, list) else ():
             if isinstance(entry, dict):
                 values = entry.get("values") or []
                 texts = tuple(str(one) for one in values) if isinstance(values, list) else ()

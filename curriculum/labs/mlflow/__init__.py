@@ -2,6 +2,6 @@
 
 from __future__ import annotations
 
-from curriculum.labs.mlflow import beginner, gate, reproduce, server
+from curriculum.labs.mlflow import beginner, gate, loading, registry, reproduce, server, serving, sweep
 
-__all__ = ["beginner", "gate", "reproduce", "server"]
+__all__ = ["beginner", "gate", "loading", "registry", "reproduce", "server", "serving", "sweep"]

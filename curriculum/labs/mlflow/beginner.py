@@ -8,6 +8,7 @@ import re
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
+from typing import Any
 
 from curriculum.errors import AnswerError
 from curriculum.labs import judge
@@ -135,7 +136,7 @@ def _mistaken(play: Scene, told: float, model: Logged, predicted: list[float], h
     return "other"
 
 
-def listed(values: Mapping[str, object]) -> str:
+def listed(values: Mapping[Any, object]) -> str:
     """A mapping as a finding shows it."""
     return ", ".join(f"{name}={value}" for name, value in values.items())
 
@@ -167,7 +168,8 @@ def choose_best(lab: Lab) -> Iterator[Finding]:
         yield from _best(lab, choice)
         if not choice.decided:
             return
-    yield from _tempted(lab, mlflow)
+        ordered = choice.model == "by-hour"
+    yield from _tempted(lab, mlflow, ordered)
     with _history(
         lab, mlflow, _measured("stacked", 1.5, 99, held_out=_QUIET_MONTH, status="FAILED"), alone=True
     ) as choice:
@@ -268,8 +270,11 @@ def _marked(lab: Lab, choice: _Choice, chosen: Record) -> Finding:
     return lab.found("marked", met, found=names, expected=choice.model, fault=fault, how="real")
 
 
-def _tempted(lab: Lab, mlflow: MLflow) -> Iterator[Finding]:
-    """Histories in each of which one run looks best that may not be chosen."""
+def _tempted(lab: Lab, mlflow: MLflow, ordered: bool) -> Iterator[Finding]:
+    """Histories in each of which one run looks best that may not be chosen.
+
+    An answer that does not choose by the error at all (not `ordered`) is not blamed for that a second time.
+    """
     budget = lab.number("budget")
     temptations = {
         "finished": [_measured("stacked", 1.2, 1, status="FAILED"), _measured("stacked", 1.1, 1, status="RUNNING")],
@@ -279,10 +284,9 @@ def _tempted(lab: Lab, mlflow: MLflow) -> Iterator[Finding]:
     faults = {"finished": "unfinished", "same-rows": "other-rows", "in-budget": "over"}
     for criterion, runs in temptations.items():
         with _history(lab, mlflow, *runs) as choice:
-            expected = "forest" if criterion == "in-budget" else ""
+            expected = "forest" if criterion == "in-budget" and ordered else ""
             met = choice.model == expected if expected else choice.model != "stacked"
             fault = faults[criterion] if choice.model == "stacked" else "edge"
-            # Where another order is kept than the error's, only the temptation itself counts.
             yield lab.found(
                 criterion, met, found=choice.model or choice.crash, expected=expected, fault=fault, how="real"
             )

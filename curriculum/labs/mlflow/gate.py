@@ -133,7 +133,7 @@ class _Registry:
 def _asked(play: Scene, name: str, case: str, before: int | None, challenger: int | None) -> _Verdict:
     run = play.run("gate.py")
     lines = [line.strip() for line in run.output.splitlines() if line.strip().startswith(_WORDS)]
-    champion = play.read().aliases(name).get("champion")
+    champion = play.ask("aliases", path=play.database, name=name).get("champion")
     return _Verdict(case, run.code, lines[-1] if lines else shortened(run.last, 120), champion, before, challenger)
 
 
@@ -230,7 +230,12 @@ def _cases(lab: Lab, mlflow: MLflow) -> Finding:
         if absent or used is None:
             problem = "" if run.ok else run.last
             return lab.found(
-                "cases", False, found=problem or ", ".join(tagged), expected=", ".join(absent), fault="absent", how="real"
+                "cases",
+                False,
+                found=problem or ", ".join(tagged),
+                expected=", ".join(absent),
+                fault="absent",
+                how="real",
             )
         rows = play.rows(300, int(lab.number("gate_seed")))
         found = {

@@ -34,8 +34,8 @@ def tracking_server(lab: Lab) -> Iterator[Finding]:
     yield lab.found("no-secret", not written, found=", ".join(written), fault="written")
     mlflow = lab.backend("mlflow")
     if mlflow and not can_serve():
-        lab.missing["mlflow server"] = "not-installed"
-        yield from (lab.waits(criterion, "mlflow server") for criterion in _LIVE)
+        lab.missing["mlflow"] = "no-server"
+        yield from (lab.waits(criterion, "mlflow") for criterion in _LIVE)
     elif mlflow:
         yield from _started(lab, mlflow)
 
