@@ -36,7 +36,9 @@ def seconds(call: Callable[[], object]) -> float:
 def report(name: str, ours: list[float], peer: list[float], what: str) -> None:
     """Medians and their ratio."""
     us, them = statistics.median(ours), statistics.median(peer)
-    print(f"{name:34} {us * 1000:8.1f} ms   {what:34} {them * 1000:8.1f} ms   {us / them:6.2f} x   worst {max(ours) * 1000:.1f} ms")
+    print(
+        f"{name:34} {us * 1000:8.1f} ms   {what:34} {them * 1000:8.1f} ms   {us / them:6.2f} x   worst {max(ours) * 1000:.1f} ms"
+    )
 
 
 def process(code: str) -> float:
@@ -71,7 +73,13 @@ def year(study: Path) -> None:
             more = (
                 {"kind": "tick", "item": f"docker.item-{n % 90}", "done": n % 3 > 0}
                 if n % 5
-                else {"kind": "outcome", "exercise": "docker-first-image", "outcome": "failed", "artefact": str(n), "findings": findings}
+                else {
+                    "kind": "outcome",
+                    "exercise": "docker-first-image",
+                    "outcome": "failed",
+                    "artefact": str(n),
+                    "findings": findings,
+                }
             )
             file.write(json.dumps({**event, "id": f"{n:016x}", **more}) + "\n")
 

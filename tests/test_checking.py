@@ -138,7 +138,9 @@ def test_the_terminal_checks_as_the_notebook_does(session: Session) -> None:
     told = curriculum("check", session.folder, "--json", code=1)
     assert told["exercises"]["hammer-nail-first"]["outcome"] == "failed"
     assert "[ ] It is enough" in curriculum("check", session.folder, "hammer-nail-first", code=1)
-    assert "Did you mean" in curriculum("check", session.folder, "hammer-nail-frist", "--json", code=1)["error"]["message"]
+    assert (
+        "Did you mean" in curriculum("check", session.folder, "hammer-nail-frist", "--json", code=1)["error"]["message"]
+    )
     session.answer("hammer-nail-first", "plan.yaml", GOOD, replace=True)
     assert "Passed" in curriculum("check", session.folder)
     assert "study" in curriculum("check", session.folder / "nowhere", "--json", code=1)["error"]["message"]

@@ -92,7 +92,9 @@ def test_the_starter_is_not_attempted_in_any_language(name: str, tmp_path: Path)
             work.put_given(catalog.given_file)
             work.reset(lang)
             assert work.untouched_all()
-        assert verdict(Proof(name, "starter"), run_proof(Proof(name, "starter"), catalog, study=study, live=False)) == ""
+        assert (
+            verdict(Proof(name, "starter"), run_proof(Proof(name, "starter"), catalog, study=study, live=False)) == ""
+        )
 
 
 @pytest.mark.parametrize("name", EXERCISES)
@@ -145,6 +147,8 @@ def test_a_verdict_is_strict() -> None:
     assert "nothing" in verdict(wrong, Outcome("x", "passed", (met,)))
     assert "could not" in verdict(wrong, Outcome("x", "failed", (met,), problem=Problem("answer-missing", {})))
     assert "b: 1" in verdict(Proof("x", "right", "r"), Outcome("x", "failed", (met, unmet)))
-    assert "never judged: c" in verdict(Proof("x", "solution"), Outcome("x", "failed", (met, Finding("c", "not-judged"))))
+    assert "never judged: c" in verdict(
+        Proof("x", "solution"), Outcome("x", "failed", (met, Finding("c", "not-judged")))
+    )
     assert "passed" in verdict(Proof("x", "starter"), Outcome("x", "passed", (met,)))
     assert "broke" in verdict(Proof("x", "solution"), Outcome("x", "broken", report="boom"))

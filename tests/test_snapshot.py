@@ -148,7 +148,13 @@ def test_what_comes_from_content_or_people_is_escaped() -> None:
         snapshot.checklist(NASTY, [("x.y", NASTY, "open")], "en", uid="u"),
         snapshot.dashboard([Row(1, NASTY, NASTY, "x", 0, 1, 1)], "en", uid="u", next=(NASTY, "x")),
         result.picture(
-            Result(NASTY, (NASTY,), (Line("not-met", NASTY, "real", NASTY, NASTY, NASTY),), (NASTY,), (Fold("", NASTY, NASTY),)),
+            Result(
+                NASTY,
+                (NASTY,),
+                (Line("not-met", NASTY, "real", NASTY, NASTY, NASTY),),
+                (NASTY,),
+                (Fold("", NASTY, NASTY),),
+            ),
             "en",
             uid="u",
         ),

@@ -743,7 +743,16 @@ def test_every_sentence_of_the_page_comes_from_the_messages() -> None:
 def test_the_star_import_gives_the_documented_names() -> None:
     """And nothing that would hide a learner's own."""
     assert sorted(study.__all__) == [
-        "adopt", "check", "checklist", "dashboard", "doctor", "done", "hint", "start", "undo", "use",
+        "adopt",
+        "check",
+        "checklist",
+        "dashboard",
+        "doctor",
+        "done",
+        "hint",
+        "start",
+        "undo",
+        "use",
     ]
     assert all(getattr(study, name).__doc__ for name in study.__all__)
 

@@ -125,7 +125,9 @@ def test_two_notebooks_on_one_study_lose_nothing(
         first, second = open_study(japanese), open_study(english, on=other)
         for notebook in (first, second):
             notebook.run("docker-checklist")
-        items = [first.cell("docker-checklist").locator("[data-item]").nth(n).get_attribute("data-item") for n in range(4)]
+        items = [
+            first.cell("docker-checklist").locator("[data-item]").nth(n).get_attribute("data-item") for n in range(4)
+        ]
         for n in range(4):
             notebook = (first, second)[n % 2]
             notebook.cell("docker-checklist").locator(f'[data-item="{items[n]}"]').click()
@@ -200,7 +202,15 @@ def test_on_paper_it_reads_as_on_the_page(
     for key in ("study.progress", "study.result-criterion", "page.rubric"):
         assert "".join(say(lang, key).split()).strip(":：") in words, key
     report = subprocess.run(
-        [sys.executable, "-m", "curriculum", "report", str(study.notebook.parent), "--output", str(tmp_path / "r.html")],
+        [
+            sys.executable,
+            "-m",
+            "curriculum",
+            "report",
+            str(study.notebook.parent),
+            "--output",
+            str(tmp_path / "r.html"),
+        ],
         capture_output=True,
         timeout=60,
     )
