@@ -266,15 +266,17 @@ def test_every_step_has_its_checklist_and_exercises(level: str, lang: str) -> No
 def secrets(lang: str) -> list[tuple[str, str]]:
     """What only an instructor may read, in a language: lines of solutions that stand nowhere else, notes, hints."""
     found = []
-    # A line that any starter, lesson or task shows is no secret of another exercise's solution.
-    shown = {
-        flat(line)
-        for template in {template.file: template for _, template in catalog_at(None).exercises()}.values()
-        for other in template.sections
-        for text in [other.yaml, *(b.source for b in other.blocks if b.role != "solution")]
-        for line in text.splitlines()
-    }
-    for template in {template.file: template for _, template in catalog_at(None).exercises()}.values():
+    # What any starter, lesson or task shows is no secret of another exercise's solution.
+    templates = {template.file: template for _, template in catalog_at(None).exercises()}.values()
+    shown = flat(
+        "\n".join(
+            text
+            for template in templates
+            for other in template.sections
+            for text in [other.yaml, *(b.source for b in other.blocks if b.role != "solution")]
+        )
+    )
+    for template in templates:
         for section in template.sections:
             if section.kind != "exercise":
                 continue

@@ -14,7 +14,7 @@ import time
 from collections import defaultdict
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import dataclass, field, replace
 from http.server import BaseHTTPRequestHandler
 from pathlib import Path
@@ -24,7 +24,7 @@ from urllib.parse import unquote, urlsplit
 from curriculum.errors import AnswerError
 from curriculum.labs import judge, prometheus_data, promql
 from curriculum.labs import prometheus_config as scrape
-from curriculum.labs.backends.prometheus import Prometheus, exposing, inbox, listening, wait_for
+from curriculum.labs.backends.prometheus import Prometheus, ServerError, exposing, inbox, listening, wait_for
 from curriculum.labs.lab import Lab, fetch
 from curriculum.labs.prometheus_data import Series
 from curriculum.labs.prometheus_play import Moment, Situation, amiss, firing, played
@@ -295,6 +295,17 @@ predictions_total{outcome="ok"} 3
 
 def _all_up(lab: Lab, prometheus: Prometheus, config: Mapping[str, Any], copies: set[str], trainer: str) -> Finding:
     """A Prometheus with the answer's jobs reads stand-ins at other ports."""
+    try:
+        text, good = _read_stand_ins(lab, prometheus, config, copies, trainer)
+    except ServerError as error:
+        text, good = str(error), False
+    fault = "https" if "https://" in text or "HTTPS" in text else "not-found" if "404" in text else ""
+    return lab.found("up", good, found=text, fault=fault, how="real")
+
+
+def _read_stand_ins(
+    lab: Lab, prometheus: Prometheus, config: Mapping[str, Any], copies: set[str], trainer: str
+) -> tuple[str, bool]:
     with ExitStack() as stack:
         ports = {address: stack.enter_context(exposing({"/metrics": _PAGE})) for address in sorted(copies)}
         ports[trainer] = stack.enter_context(exposing({"/internal/metrics": _PAGE}))
@@ -314,13 +325,16 @@ def _all_up(lab: Lab, prometheus: Prometheus, config: Mapping[str, Any], copies:
     text = "\n".join(errors) or ("" if len(up) >= 3 else f"up: {len(up)}")
     for address, other in moved.items():
         text = text.replace(other, address)
-    fault = "https" if "https://" in text or "HTTPS" in text else "not-found" if "404" in text else ""
-    return lab.found("up", bool(targets) and not errors and len(up) >= 3, found=text, fault=fault, how="real")
+    return text, bool(targets) and not errors and len(up) >= 3
 
 
 def _moved(lab: Lab, job: Mapping[str, Any], moved: Mapping[str, str]) -> dict[str, Any]:
-    """A job that reads stand-ins, and often: everything else about it as it is."""
-    kept = {name: value for name, value in job.items() if not name.endswith("_sd_configs") and name != "scrape_timeout"}
+    """A job that reads stand-ins, and often: everything else about it as it is, but for what would ask others."""
+    kept = {
+        name: value
+        for name, value in job.items()
+        if not name.endswith("_sd_configs") and "proxy" not in name and name not in ("scrape_timeout", "oauth2")
+    }
     groups = []
     for address, labels in scrape.static_targets(job):
         place = moved.get(address.replace("localhost", "127.0.0.1"))
@@ -328,7 +342,9 @@ def _moved(lab: Lab, job: Mapping[str, Any], moved: Mapping[str, str]) -> dict[s
             groups.append({"targets": [place], "labels": labels})
     if not groups:
         groups = [{"targets": [moved[target.address]]} for target in _targets(lab, job) if target.address in moved]
-    return {**kept, "static_configs": groups, "scrape_interval": "1s"}
+    there = {**kept, "static_configs": groups, "scrape_interval": "1s"}
+    elsewhere = {target.address for target in _targets(lab, there)} - {*moved.values()}
+    return {**there, "static_configs": []} if elsewhere else there
 
 
 # --- prometheus-first-queries ---
@@ -471,19 +487,20 @@ Ask = Callable[[str, int], Vector]
 @contextmanager
 def _answering(lab: Lab, data: list[list[Series]], at: float) -> Iterator[tuple[Ask | None, How]]:
     """Prometheus over the data, where it is there; else our own evaluator."""
-    prometheus = lab.backend("prometheus")
-    if prometheus and prometheus.has_server:
-        day = 86_400
-        text = prometheus_data.together(
-            *(prometheus_data.openmetrics(series, later=n * day) for n, series in enumerate(data))
-        )
-        with prometheus.server(openmetrics=text) as server:
+    prometheus, day = lab.backend("prometheus"), 86_400
+    texts = [prometheus_data.openmetrics(series, later=n * day) for n, series in enumerate(data)]
+    with ExitStack() as stack:
+        server = None
+        if prometheus and prometheus.has_server:
+            with suppress(ServerError):
+                server = stack.enter_context(prometheus.server(openmetrics=prometheus_data.together(*texts)))
+        if server:
             yield (lambda query, n: server.query(query, at + n * day)), "real"
-    elif lab.package("promql_parser") is None:
-        yield None, "static"
-    else:
-        own = [prometheus_data.data_of(series) for series in data]
-        yield (lambda query, n: promql.query(query, own[n], at)), "static"
+        elif lab.package("promql_parser") is None:
+            yield None, "static"
+        else:
+            own = [prometheus_data.data_of(series) for series in data]
+            yield (lambda query, n: promql.query(query, own[n], at)), "static"
 
 
 def _judged_query(lab: Lab, criterion: str, query: str, question: Question, ask: Ask, how: How) -> Finding:
@@ -946,12 +963,14 @@ def route_alerts(lab: Lab) -> Iterator[Finding]:
             expected=f"group_wait ≤ 30s, repeat_interval {lab.value('hours')}h",
             fault=fault,
         )
-    if prometheus and prometheus.has_alertmanager:
-        yield from _night(lab, prometheus, config, alert | page)
-    else:
-        for finding in _night_here(lab, config, alert | page):
-            if lab.live or finding.result != "met":
-                yield finding
+    try:
+        messages = _night(prometheus, config, alert | page) if prometheus and prometheus.has_alertmanager else None
+    except ServerError:
+        messages = None
+    night_how: How = "static" if messages is None else "real"
+    for finding in _night_findings(lab, _night_here(config, alert | page) if messages is None else messages, night_how):
+        if lab.live or finding.result != "met":
+            yield finding
 
 
 def _accepted_routes(lab: Lab, faults: list[str], amtool: Prometheus | None) -> Finding:
@@ -996,20 +1015,23 @@ def _incident(page: Mapping[str, str]) -> tuple[list[dict[str, str]], list[dict[
     return [*copies, *slow, *elsewhere, *down], quiet
 
 
-def _night_here(lab: Lab, config: Mapping[str, Any], page: Mapping[str, str]) -> Iterator[Finding]:
-    """Grouping and inhibition as Alertmanager would do them."""
+Labelled = Mapping[str, str]
+
+
+def _night_here(config: Mapping[str, Any], page: Labelled) -> list[list[Labelled]]:
+    """The messages to `oncall` as Alertmanager would group them, without what it would keep quiet."""
     loud, quiet = _incident(page)
-    sent = [labels for labels in [*loud, *quiet] if not scrape.muted(config, labels, [*loud, *quiet])]
-    messages = defaultdict[tuple[object, ...], list[Mapping[str, str]]](list)
-    for labels in sent:
-        for delivery in scrape.deliveries(config, labels):
-            if delivery.receiver == "oncall":
-                messages[delivery.group(labels)].append(labels)
-    yield from _night_findings(lab, list(messages.values()), "static")
+    messages = defaultdict[tuple[object, ...], list[Labelled]](list)
+    for labels in [*loud, *quiet]:
+        if not scrape.muted(config, labels, [*loud, *quiet]):
+            for delivery in scrape.deliveries(config, labels):
+                if delivery.receiver == "oncall":
+                    messages[delivery.group(labels)].append(labels)
+    return list(messages.values())
 
 
-def _night(lab: Lab, prometheus: Prometheus, config: Mapping[str, Any], page: Mapping[str, str]) -> Iterator[Finding]:
-    """A real Alertmanager gets the alerts of a night at once; what it sends to `oncall` arrives here."""
+def _night(prometheus: Prometheus, config: Mapping[str, Any], page: Labelled) -> list[list[Labelled]]:
+    """The messages to `oncall` that a real Alertmanager sends when it gets all alerts at once. Raises ServerError."""
     loud, quiet = _incident(page)
     with inbox() as box:
         hurried = {name: part for name, part in config.items() if name in ("route", "inhibit_rules")}
@@ -1028,8 +1050,7 @@ def _night(lab: Lab, prometheus: Prometheus, config: Mapping[str, Any], page: Ma
             wait_for(lambda: arrived() >= len(loud), seconds=5)
             # What should be quiet would come with the rest, or a moment later.
             time.sleep(0.5)
-        messages = [[alert["labels"] for alert in body["alerts"]] for path, body in box.received if path == number]
-    yield from _night_findings(lab, messages, "real")
+        return [[alert["labels"] for alert in body["alerts"]] for path, body in box.received if path == number]
 
 
 def _hurried(route: Mapping[str, Any]) -> dict[str, Any]:
@@ -1040,7 +1061,7 @@ def _hurried(route: Mapping[str, Any]) -> dict[str, Any]:
     return {**kept, "group_wait": "600ms", "group_interval": "1m", "repeat_interval": "1h"}
 
 
-def _night_findings(lab: Lab, messages: list[list[Mapping[str, str]]], how: How) -> Iterator[Finding]:
+def _night_findings(lab: Lab, messages: list[list[Labelled]], how: How) -> Iterator[Finding]:
     sent = [labels for message in messages for labels in message]
     if not sent:
         return
@@ -1565,7 +1586,9 @@ def cardinality_and_incident(lab: Lab) -> Iterator[Finding]:
             {
                 "all-together": 'count({__name__=~".+"})',
                 "values": 'sum by (__name__) ({__name__=~".+"})',
-                "one-metric": f"count({_RUNAWAY[0]})",
+                "one-metric": tuple(
+                    f"count{by} ({name})" for by in ("", " by (__name__)") for name in (_RUNAWAY[0], buckets)
+                ),
             },
             largest=True,
             told=False,
@@ -1641,7 +1664,10 @@ def _scraped(lab: Lab, prometheus: Prometheus, job: Mapping[str, Any], page: lis
         port = stack.enter_context(exposing({path: prometheus_data.exposition(page)}))
         moved = _moved(lab, {k: v for k, v in job.items() if k not in limits}, {place: f"127.0.0.1:{port}"})
         folder = stack.enter_context(lab.scratch())
-        server = stack.enter_context(prometheus.server({"scrape_configs": [moved]}, beside=folder))
+        try:
+            server = stack.enter_context(prometheus.server({"scrape_configs": [moved]}, beside=folder))
+        except ServerError:
+            return None
         if not server.wait("scrape_duration_seconds > 0", seconds=15):
             return None
         if not server.query("up == 1"):

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping, Sequence
 
 from curriculum.errors import AnswerError
 from curriculum.labs import judge
@@ -50,7 +50,11 @@ def _loaded(lab: Lab, play: Scene, run: Record, rows: Rows) -> Iterator[Finding]
     """What the second script predicts, once the first and its data are gone."""
     train, data = ((play.folder / name).read_text(encoding="utf-8") for name in ("train.py", "data.py"))
     play.remove("train.py", "data.py")
-    plain = [dict(zip(rows.names, row, strict=True)) for row in rows.X]
+    # As JSON writes them: what is a whole number is written as one.
+    plain = [
+        {name: int(value) if value.is_integer() else value for name, value in zip(rows.names, row, strict=True)}
+        for row in rows.X
+    ]
     told, last = _predict(play, plain)
     expected = play.predict(run.models[0].uri, rows)
     if expected is None:
@@ -100,7 +104,7 @@ def _loaded(lab: Lab, play: Scene, run: Record, rows: Rows) -> Iterator[Finding]
     )
 
 
-def _predict(play: Scene, rows: list[dict[str, object]] | list[dict[str, float]]) -> tuple[list[float] | None, str]:
+def _predict(play: Scene, rows: Sequence[Mapping[str, object]]) -> tuple[list[float] | None, str]:
     """The numbers that predict.py writes for rows, or None, and its last line."""
     play.write("mlflow-rows.json", json.dumps(rows))
     play.remove("predictions.json")
