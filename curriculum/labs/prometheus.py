@@ -488,10 +488,10 @@ Ask = Callable[[str, int], Vector]
 def _answering(lab: Lab, data: list[list[Series]], at: float) -> Iterator[tuple[Ask | None, How]]:
     """Prometheus over the data, where it is there; else our own evaluator."""
     prometheus, day = lab.backend("prometheus"), 86_400
-    texts = [prometheus_data.openmetrics(series, later=n * day) for n, series in enumerate(data)]
     with ExitStack() as stack:
         server = None
         if prometheus and prometheus.has_server:
+            texts = [prometheus_data.openmetrics(series, later=n * day) for n, series in enumerate(data)]
             with suppress(ServerError):
                 server = stack.enter_context(prometheus.server(openmetrics=prometheus_data.together(*texts)))
         if server:
