@@ -586,6 +586,7 @@ def config_and_secrets(lab: Lab) -> Iterator[Finding]:
         kept = folder / "secrets" / secret
         kept.parent.mkdir(exist_ok=True)
         kept.write_text(token, encoding="utf-8")
+        _never_cached(folder / "docker-fetch.py")
         with docker.build(folder, secret_files={secret: kept}) as build:
             if not build.ok:
                 yield _not_built(lab, "data-fetched", build)
@@ -597,6 +598,15 @@ def config_and_secrets(lab: Lab) -> Iterator[Finding]:
             yield lab.found("nothing-in-layers", not places, found=" ".join(places[:5]), fault="left", how="real")
             if setting.result == "met":
                 yield _two_ports(lab, docker, build, setting.found)
+
+
+def _never_cached(script: Path) -> None:
+    """Make a given script new, so that the step that runs it runs again.
+
+    A secret is not part of what a step is cached by: a build with another token would take the old step's files.
+    """
+    with script.open("a", encoding="utf-8") as file:
+        file.write(f"\n# {secrets.token_hex(8)}\n")
 
 
 def _secret_mount(lab: Lab, dockerfile: Dockerfile, secret: str) -> Finding:

@@ -105,6 +105,11 @@ class Service:
     def running(self) -> bool:
         return self.process.poll() is None
 
+    @property
+    def flooded(self) -> bool:
+        """Whether it has printed as much as is kept, whatever signs that makes."""
+        return self._output.cut
+
     def stop(self, patience: float = 5) -> int | None:
         """Ask it to end; its exit code, or None when it did not end within `patience` seconds (it is killed later)."""
         with suppress(OSError):
@@ -136,6 +141,10 @@ class _Output:
     @property
     def full(self) -> bool:
         return self._size > 20 * MOST_OUTPUT
+
+    @property
+    def cut(self) -> bool:
+        return self._size >= MOST_OUTPUT
 
     def text(self) -> str:
         self._thread.join(timeout=0.5)

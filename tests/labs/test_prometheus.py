@@ -15,7 +15,8 @@ from curriculum.labs import prometheus_data as data
 from curriculum.labs.backends.prometheus import Prometheus, find, inbox
 from curriculum.labs.judging import judge
 from curriculum.labs.lab import Lab, fetch, parse_yaml
-from curriculum.labs.prometheus import gateway, read_exposition
+from curriculum.labs.prometheus import read_exposition
+from curriculum.labs.prometheus.batch import gateway
 from curriculum.labs.prometheus_play import Moment, Rules, Situation, amiss, firing, notation, played
 from curriculum.labs.promql import QueryError, Unsupported
 from curriculum.personal import fill

@@ -24,6 +24,7 @@ import json
 import os
 import secrets
 import shutil
+import subprocess
 import sys
 import tarfile
 import tempfile
@@ -180,7 +181,7 @@ class Docker:
         args: Mapping[str, str] | None = None,
         secret_files: Mapping[str, Path] | None = None,
         cache: bool = True,
-        timeout: float = MOST_SECONDS,
+        timeout: float | None = None,
     ) -> Iterator[Build]:
         """Build the Dockerfile `file` of a folder; the image is there as long as the block. Never raises for a build."""
         with tempfile.TemporaryDirectory(prefix="curriculum-build-", ignore_cleanup_errors=True) as name:
@@ -203,7 +204,7 @@ class Docker:
                 command += ["--secret", f"id={key},src={path}"]
             if not self.buildkit:
                 command += ["--memory", "2g", "--memory-swap", "2g"]
-            build = self._watched([*command, str(folder)], folder, iid, tag, timeout)
+            build = self._watched([*command, str(folder)], folder, iid, tag, timeout or MOST_SECONDS)
         try:
             yield build
         finally:
@@ -239,13 +240,14 @@ class Docker:
         problem = ""
         with process.serving(["docker", *command], folder=folder, env=self._builder_env()) as service:
             while service.running and not problem:
-                output = service.log  # waits for half a second while the program runs
                 if time.monotonic() - begun > timeout:
                     problem = "time"
-                elif len(output) >= process.MOST_OUTPUT:
+                elif service.flooded:
                     problem = "output"
                 else:
                     problem = watch.exceeded()
+                with suppress(subprocess.TimeoutExpired):
+                    service.process.wait(timeout=0.5)
             code = service.process.returncode
             output = service.log
         seconds = time.monotonic() - begun

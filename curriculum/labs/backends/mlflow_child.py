@@ -391,13 +391,25 @@ def neighbors(names: list[str], parts: list[dict[str, Any]], settings: list[int]
 
 
 @question
-def fitted(names: list[str], X: list[list[float]], y: list[float], asked: list[list[float]]) -> list[float]:
-    """What a linear regression that has learned `X` and `y` predicts for the rows that are asked."""
-    import pandas as pd
-    from sklearn.linear_model import LinearRegression
+def hourly_gain(X: list[list[float]], targets: list[list[float]], size: float, seed: int) -> list[float]:
+    """For each of `targets`, how much a linear regression gains when each hour is a feature of its own.
 
-    model = LinearRegression().fit(pd.DataFrame(X, columns=names), y)
-    return [float(value) for value in model.predict(pd.DataFrame(asked, columns=names))]
+    The hour is the second column of `X`. The gain is in the mean absolute error on the rows held out.
+    """
+    import numpy as np
+    from sklearn.linear_model import LinearRegression
+    from sklearn.metrics import mean_absolute_error
+    from sklearn.model_selection import train_test_split
+
+    plain = np.array(X)
+    hours = plain[:, 1:2] == np.unique(plain[:, 1])
+    by_hour = np.hstack([plain[:, [0, *range(2, plain.shape[1])]], hours])
+
+    def error(features: Any, target: list[float]) -> float:
+        learn, held, learn_y, held_y = train_test_split(features, target, test_size=size, random_state=seed)
+        return float(mean_absolute_error(held_y, LinearRegression().fit(learn, learn_y).predict(held)))
+
+    return [error(plain, target) - error(by_hour, target) for target in targets]
 
 
 @question

@@ -3,14 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from typing import TYPE_CHECKING
 
 from curriculum.labs import judge
 from curriculum.labs.lab import Lab
+from curriculum.labs.prometheus_play import Moment, Situation, firing
 from curriculum.outcome import Finding
-
-if TYPE_CHECKING:
-    from curriculum.labs.prometheus_play import Situation
 
 
 @judge("capstone-release-alerts")
@@ -33,15 +30,15 @@ def release_alerts(lab: Lab) -> Iterator[Finding]:
 
 def bite(lab: Lab, rules: str, tests: str, alerts: set[str]) -> Iterator[Finding]:
     """The criterion `tests-bite`: the tests notice when these alerts never fire, always fire, or no longer wait."""
-    from curriculum.labs.prometheus import Change, _always, _never, _tests_bite
+    from curriculum.labs.prometheus import Change, always_fires, never_fires, tests_bite
 
     if prometheus := lab.backend("prometheus"):
         broken: dict[str, dict[str, Change]] = {
-            "never": {"expr": _never},
-            "always": {"expr": _always},
+            "never": {"expr": never_fires},
+            "always": {"expr": always_fires},
             "no-wait": {"for": lambda wait: None},
         }
-        yield _tests_bite(lab, prometheus, rules, tests, broken, dict.fromkeys(broken, alerts))
+        yield tests_bite(lab, prometheus, rules, tests, broken, dict.fromkeys(broken, alerts))
 
 
 class _Release:
@@ -85,8 +82,6 @@ class _Release:
         }
 
     def worse(self) -> Mapping[str, Situation]:
-        from curriculum.labs.prometheus_play import Moment, Situation, firing
-
         fires, shows = firing(alertname="ReleaseWorse"), 'ALERTS{alertname="ReleaseWorse"}'
         above, below = self.steady("c1", 1000, self.percent + 3), self.steady("c1", 1000, self.percent)
         sudden = self.served("c1", "0+100x20 2050+50x400", "0x20 50+50x400")
@@ -104,15 +99,11 @@ class _Release:
         }
 
     def both_suffer(self) -> Mapping[str, Situation]:
-        from curriculum.labs.prometheus_play import Moment, Situation, firing
-
         both = {**self.steady("s1", 1000, 40), **self.steady("s2", 200, 40), **self.steady("c1", 100, 40)}
         moments = tuple(Moment(at, firing(alertname="ReleaseWorse"), False) for at in ("15m", "30m"))
         return {"absolute": Situation(both, moments)}
 
     def few(self) -> Mapping[str, Situation]:
-        from curriculum.labs.prometheus_play import Moment, Situation, firing
-
         fires = firing(alertname="ReleaseWorse")
         rare, enough = self.served("c1", "0+0.5x400", "0+0.5x400"), self.served("c1", "0+3x400", "0+3x400")
         return {
@@ -121,8 +112,6 @@ class _Release:
         }
 
     def silent(self) -> Mapping[str, Situation]:
-        from curriculum.labs.prometheus_play import Moment, Situation, firing
-
         fires, stays = firing(alertname="ReleaseSilent"), False
         up = {self.series("up", "c1"): "1x400"}
         idle = {**self.served("s1", "500x400"), **self.served("s2", "90x400")}
@@ -136,8 +125,6 @@ class _Release:
         }
 
     def stuck(self) -> Mapping[str, Situation]:
-        from curriculum.labs.prometheus_play import Moment, Situation, firing
-
         fires, both = firing(alertname="ReleaseStuck"), {**self.stable, **self.steady("c1", 10, 0)}
         early = f"{self.hours * 60 - 10}m"
         return {
@@ -147,8 +134,6 @@ class _Release:
         }
 
     def named(self) -> Mapping[str, Situation]:
-        from curriculum.labs.prometheus_play import Moment, Situation, firing
-
         bad = {**self.stable, **self.steady("c1", 1000, self.percent + 20)}
         asked = Moment("25m", firing(alertname="ReleaseWorse", model="6"), shows='ALERTS{alertname="ReleaseWorse"}')
         return {"no-label": Situation(bad, (asked,))}

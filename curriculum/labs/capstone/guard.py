@@ -4,16 +4,13 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Iterator, Mapping
-from typing import TYPE_CHECKING
 
 from curriculum.labs import judge
 from curriculum.labs.capstone.alerts import bite
 from curriculum.labs.capstone.evidence import Evidence, read_evidence
 from curriculum.labs.lab import Lab
+from curriculum.labs.prometheus_play import Moment, Situation, firing
 from curriculum.outcome import Finding
-
-if TYPE_CHECKING:
-    from curriculum.labs.prometheus_play import Situation
 
 #: `ModelWrong` has to fire this many minutes after the first wrong answer at the latest: at 02:55 of that night.
 IN_TIME = 62
@@ -106,8 +103,6 @@ class _Nights:
         }
 
     def night(self, evidence: Evidence) -> Mapping[str, Situation]:
-        from curriculum.labs.prometheus_play import Moment, Situation, firing
-
         series, start = recorded(evidence, self.job)
         end, by = evidence.end - start, evidence.first_wrong + IN_TIME - start
         fires, shows = firing(alertname="ModelWrong"), 'ALERTS{alertname="ModelWrong"}'
@@ -120,8 +115,6 @@ class _Nights:
         }
 
     def around_limit(self) -> Mapping[str, Situation]:
-        from curriculum.labs.prometheus_play import Moment, Situation, firing
-
         fires, shows = firing(alertname="ModelWrong"), 'ALERTS{alertname="ModelWrong"}'
         above, below = self.steady("8", 4, self.limit + 1), self.steady("8", 4, self.limit - 0.5)
         sudden = self.truths("8", "0x40 4+4x200", "0x40 160+160x200")
@@ -132,8 +125,6 @@ class _Nights:
         }
 
     def few(self) -> Mapping[str, Situation]:
-        from curriculum.labs.prometheus_play import Moment, Situation, firing
-
         fires = firing(alertname="ModelWrong")
         rare = self.truths("8", "0 0 0 1 1 1 2 2 2 3 3 3 4 4 4 5 5 5 6 6 6 7 7 7 8 8 8 9 9 9", _steps(30, 3, 40))
         return {
@@ -142,15 +133,11 @@ class _Nights:
         }
 
     def ends(self) -> Mapping[str, Situation]:
-        from curriculum.labs.prometheus_play import Moment, Situation, firing
-
         fires = firing(alertname="ModelWrong")
         over = self.truths("8", "0+4x60 240x200", f"0+{4 * (self.limit + 9):g}x60 {240 * (self.limit + 9):g}x200")
         return {"lingers": Situation({**self.usual, **over}, (Moment("55m", fires), Moment("91m", fires, False)))}
 
     def truth_missing(self) -> Mapping[str, Situation]:
-        from curriculum.labs.prometheus_play import Moment, Situation, firing
-
         fires = firing(alertname="TruthMissing")
         going = self.answers("6", "0+20x300")
         still = self.truths("6", "0+20x60 1200x200", "0+68x60 4080x200")
@@ -164,8 +151,6 @@ class _Nights:
         }
 
     def mixed_models(self) -> Mapping[str, Situation]:
-        from curriculum.labs.prometheus_play import Moment, Situation, firing
-
         fires = firing(alertname="MixedModels")
         later = self.answers("8", "_x30 0+9x250")
         pods = {**self.answers("6", "0+5x300", "b"), **self.answers("6", "0+7x300", "c")}
@@ -178,8 +163,6 @@ class _Nights:
         }
 
     def named(self) -> Mapping[str, Situation]:
-        from curriculum.labs.prometheus_play import Moment, Situation, firing
-
         bad = {**self.usual, **self.steady("8", 4, self.limit + 9)}
         asked = Moment("45m", firing(alertname="ModelWrong", model="8"), shows='ALERTS{alertname="ModelWrong"}')
         return {"no-model": Situation(bad, (asked,))}

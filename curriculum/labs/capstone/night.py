@@ -30,7 +30,7 @@ def find(lab: Lab) -> Iterator[Finding]:
 
 
 def _culprit(lab: Lab, said: Mapping[str, Any], evidence: Evidence) -> Finding:
-    cause, version = word(said.get("cause")), _version(said.get("version"))
+    cause, version = word(said.get("cause")).lower(), _version(said.get("version"))
     right = cause == evidence.cause
     fault = "version" if right else "image" if cause == "image" else "other"
     return lab.found("culprit", right and version == evidence.bad, found=f"{cause} {version}".strip(), fault=fault)

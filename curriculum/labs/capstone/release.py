@@ -331,8 +331,8 @@ _DAYS = (
     Day("since-start", 3.3, 2.5, True, at_first=25.0),
     Day("blind", 3.0, 9.0, False),
     Day("absolute", 8.0, 8.2, True),
-    Day("margin", 3.3, 4.9, False),
-    Day("margin", 3.3, 3.9, True),
+    Day("margin", 3.3, 6.3, False),
+    Day("margin", 3.3, 4.8, True),
 )
 
 

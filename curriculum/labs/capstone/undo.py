@@ -38,14 +38,16 @@ def rollback(lab: Lab) -> Iterator[Finding]:
 
     manifests = load(lab)
     live = list(objects(lab.yaml(LIVE), LIVE))
-    yield accepted(lab, manifests)
+    taken = accepted(lab, manifests)
+    yield taken
     main, canary = (manifests.one("Deployment", name) for name in ("api", "api-canary"))
     yield _pinned(lab, manifests, main)
     yield _canary(lab, manifests, canary)
     if main:
         yield _image_kept(lab, [one for one in (main, canary) if one])
     yield _training_stopped(lab, manifests, live)
-    yield _nothing_else(lab, manifests, live)
+    if taken.result != "not-met":
+        yield _nothing_else(lab, manifests, live)
     if main:
         yield _said_why(lab, main)
 

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 
 from curriculum.labs import judge
 from curriculum.labs.backends.mlflow import MLflow
 from curriculum.labs.lab import Lab
 from curriculum.labs.mlflow.beginner import HELD_OUT, listed
-from curriculum.labs.mlflow_scene import Record, Rows, Scene, Store, mean_error, parsed, same, scene
+from curriculum.labs.mlflow_scene import Record, Scene, Store, mean_error, parsed, same, scene
 from curriculum.outcome import Finding
 
 #: So much noise more that only the best candidate, or none, stays below any limit.
@@ -207,26 +207,12 @@ def _kept(lab: Lab, mlflow: MLflow, data: str, first: _Registry, second: _Regist
 
 def _rush(lab: Lab, play: Scene) -> float:
     """How much longer a rush hour has to take for the best candidate to be hardly better than the next."""
-    rows, seed = play.rows(), int(lab.number("seed"))
-    hours = sorted({row[1] for row in rows.X})
-    # The longer, the better for the candidate that knows the hours: halve the range a few times.
-    low, high = 0.0, 6.0
-    for _ in range(5):
-        rush = (low + high) / 2
-        y = [value - (6.0 - rush) * (row[1] in _RUSH_HOURS) for row, value in zip(rows.X, rows.y, strict=True)]
-        held_out, learned = play.split(Rows(rows.names, rows.X, y), HELD_OUT, seed=seed)
-        plain, by_hour = _fitted(play, learned, held_out, ()), _fitted(play, learned, held_out, hours)
-        low, high = (low, rush) if plain - by_hour > 0.6 * lab.number("margin") else (rush, high)
-    return (low + high) / 2
-
-
-def _fitted(play: Scene, learned: Rows, held_out: Rows, hours: Sequence[float]) -> float:
-    """The error of a linear regression that has each of these hours as a feature of its own."""
-    X, asked = ([_row(row, hours) for row in part.X] for part in (learned, held_out))
-    names = [f"x{n}" for n in range(len(X[0]))]
-    return mean_error(play.ask("fitted", names=names, X=X, y=learned.y, asked=asked), held_out.y)
-
-
-def _row(row: list[float], hours: Sequence[float]) -> list[float]:
-    """A row with each of these hours as a feature of its own."""
-    return [row[0], row[2], row[3], *(float(row[1] == hour) for hour in hours)] if hours else row
+    rows = play.rows()
+    choices = [step / 4 for step in range(1, 24)]
+    targets = [
+        [value - (6.0 - rush) * (row[1] in _RUSH_HOURS) for row, value in zip(rows.X, rows.y, strict=True)]
+        for rush in choices
+    ]
+    gains = play.ask("hourly_gain", X=rows.X, targets=targets, size=HELD_OUT, seed=int(lab.number("seed")))
+    aim = lab.number("margin") / 2
+    return min(zip(choices, gains, strict=True), key=lambda pair: abs(pair[1] - aim))[0]
