@@ -42,7 +42,18 @@ def install(extras: str, *more: str) -> None:
         else [sys.executable]
     )
     target = [] if pip == [PYTHON] else ["--python", PYTHON]
-    run(*pip, "-m", "pip", *target, "install", "--quiet", "--disable-pip-version-check", "-e", f"{HERE}[{extras}]", *more)
+    run(
+        *pip,
+        "-m",
+        "pip",
+        *target,
+        "install",
+        "--quiet",
+        "--disable-pip-version-check",
+        "-e",
+        f"{HERE}[{extras}]",
+        *more,
+    )
 
 
 def main() -> None:

@@ -108,6 +108,8 @@ def test_no_industry_changes_what_is_right(name: str) -> None:
         assert outcome.outcome != "broken", outcome.report
 
 
+# A real engine on a busy machine may be late once; a wrong verdict is wrong every time.
+@pytest.mark.flaky(reruns=2)
 @pytest.mark.backend
 @pytest.mark.parametrize(("proof", "learner"), PAIRS, ids=[f"{p.name}{'-another' * bool(s)}" for p, (s, _) in PAIRS])
 def test_an_answer_has_the_outcome_that_it_should_have(

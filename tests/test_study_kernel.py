@@ -79,7 +79,7 @@ def test_a_study_runs_from_top_to_bottom(run: Callable[..., list[Any]], folder: 
     assert all(set(o.data) == {"text/html", "text/markdown", "text/plain"} for outputs in cells for o in outputs)
     # The checklist and the dashboard of the Start cell were drawn anew in their places.
     assert "Progress █████░░░░░ 1/2" in text(cells[1])
-    assert (folder / "progress.jsonl").read_text(encoding="utf-8").count("\n") == 2
+    assert (folder / "progress.jsonl").read_text(encoding="utf-8").count("\n") == 3
 
 
 def test_the_second_evening_may_begin_with_the_last_answer(run: Callable[..., list[Any]], folder: Path) -> None:
