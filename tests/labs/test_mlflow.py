@@ -123,7 +123,6 @@ class Hostile:
 mlflow.set_tracking_uri("sqlite:///mlflow.db")
 mlflow.set_experiment("trial")
 with mlflow.start_run():
-    mlflow.sklearn.save_model.__globals__  # the module is there
     from sklearn.linear_model import LinearRegression
     info = mlflow.sklearn.log_model(
         LinearRegression().fit([[0.0], [1.0]], [0.0, 1.0]), name="model",

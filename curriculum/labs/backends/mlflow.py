@@ -92,6 +92,11 @@ class MLflow:
         # macOS and Windows cannot fork what has threads in its libraries: there every process starts from nothing.
         self._fork = sys.platform == "linux" if fork is None else fork
 
+    def warm(self) -> None:
+        """Let what will be needed start already, while a judge waits for something else."""
+        if self._fork:
+            _host(self._tell)
+
     # --- stores ---
 
     def store(self, folder: Path) -> Path:
@@ -206,9 +211,7 @@ class Host:
             start_new_session=True,
         )
         self._owner = os.getpid()
-        if self._reply(START) is None:
-            self.close()
-            raise RuntimeError("Python with MLflow did not start")
+        self._ready = False
 
     @property
     def usable(self) -> bool:
@@ -218,6 +221,7 @@ class Host:
     def request(self, request: Mapping[str, Any], timeout: float) -> dict[str, Any] | None:
         """Send a request and wait for its reply; None when the process is gone or silent, which ends it."""
         assert self._process.stdin is not None
+        self._await()
         try:
             self._process.stdin.write(json.dumps(request).encode() + b"\n")
             self._process.stdin.flush()
@@ -243,6 +247,17 @@ class Host:
         if self._process.stdout:
             self._process.stdout.close()
         self._folder.cleanup()
+
+    def _await(self) -> None:
+        """Wait until it has imported everything. Raises RuntimeError when it never has."""
+        if not self._ready:
+            try:
+                self._ready = self._reply(START) is not None
+            finally:
+                if not self._ready:
+                    self.close()
+        if not self._ready:
+            raise RuntimeError("Python with MLflow did not start")
 
     def _reply(self, timeout: float) -> dict[str, Any] | None:
         assert self._process.stdout is not None

@@ -237,18 +237,18 @@ def ship_image(lab: Lab) -> Iterator[Finding]:
 
 def _image(lab: Lab, dockerfile: Dockerfile, version: str) -> Iterator[Finding]:
     from curriculum.labs.asgi import EVERYWHERE, listens
-    from curriculum.labs.docker import _list_start, _packages_first, _pinned_base, _reachable
+    from curriculum.labs.docker.shared import list_start, packages_first, pinned_base, reachable
 
     stage = dockerfile.last
-    yield _pinned_base(lab, dockerfile)
-    orders = [_packages_first(lab, "deps-before-code", dockerfile, file) for file in ("app.py", MODEL)]
+    yield pinned_base(lab, dockerfile)
+    orders = [packages_first(lab, "deps-before-code", dockerfile, file) for file in ("app.py", MODEL)]
     yield next((order for order in orders if order.result != "met"), orders[0])
     yield _model_inside(lab, dockerfile)
-    yield _list_start(lab, stage)
+    yield list_start(lab, stage)
     if stage.start is not None:
         # What the command does not tell, a script of theirs may.
         place = listens(stage.start, stage.env) or (next(iter(EVERYWHERE)), lab.value("port"))
-        yield _reachable(lab, place, lab.value("port"))
+        yield reachable(lab, place, lab.value("port"))
     yield _labelled_image(lab, stage, version)
 
 

@@ -1,6 +1,7 @@
+import contextlib
+import io
+import runpy
 import shutil
-import subprocess
-import sys
 from pathlib import Path
 
 import mlflow
@@ -44,6 +45,16 @@ def add(case, model, rows, example=True):
     return number
 
 
+def ask_gate():
+    printed, code = io.StringIO(), 0
+    with contextlib.redirect_stdout(printed):
+        try:
+            runpy.run_path("gate.py", run_name="__main__")
+        except SystemExit as end:
+            code = end.code or 0
+    return f"exit {code}, {printed.getvalue().strip()}"
+
+
 approved = table(seed=7)
 Path("approved-data.txt").write_text(dataset(approved).digest + "\n", encoding="utf-8")
 
@@ -58,5 +69,4 @@ cases = {
 for case, number in cases.items():
     client.set_registered_model_alias(NAME, "champion", first)
     client.set_registered_model_alias(NAME, "challenger", number)
-    gate = subprocess.run([sys.executable, "gate.py"], capture_output=True, text=True)
-    print(f"{case}: exit {gate.returncode}, {gate.stdout.strip()}")
+    print(f"{case}:", ask_gate())

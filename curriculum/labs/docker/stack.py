@@ -17,7 +17,9 @@ from contextlib import ExitStack
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from curriculum.labs import judge
 from curriculum.labs.compose import Check, Compose, Service, pairs, read_compose
+from curriculum.labs.docker.shared import engine
 from curriculum.labs.dockerfile import Image, parse_dockerfile
 from curriculum.labs.lab import Lab, Missing
 from curriculum.outcome import Finding, How
@@ -49,8 +51,8 @@ _STORE_VARIABLES = {
 _STAND_INS = Path(__file__).with_name("stand_ins")
 
 
-def judged(lab: Lab, *, engine: Callable[..., Docker | None]) -> Iterator[Finding]:
-    """The findings on the answer. `engine` finds an engine with the images that are needed."""
+@judge("docker-compose-stack")
+def compose_stack(lab: Lab) -> Iterator[Finding]:
     compose = read_compose(lab)
     name = lab.value("delivery-time")
     scrape = lab.yaml("prometheus.yml")
