@@ -15,6 +15,8 @@ from functools import cached_property, lru_cache
 from types import SimpleNamespace
 from typing import Any
 
+from rich.cells import cell_len
+
 from curriculum import snapshot
 from curriculum.cache import cache_folder
 from curriculum.errors import ContentError, Fault, RequestError
@@ -31,6 +33,9 @@ Json = dict[str, Any]
 
 #: Above this many cells a study is a map and one notebook for each phase.
 MOST_CELLS = 150
+#: Columns of a line of text in a window of usual width, and what a table's row is higher than its text, in lines.
+PAGE_COLUMNS, ROW_PADDING = 130, 0.7
+_LINK_TARGET = re.compile(r"\]\([^)]*\)")
 PARTS = ("opening", "phase", "tool", "card", "closing")
 
 _FENCES = {
@@ -48,7 +53,23 @@ _FENCES = {
 
 
 def markdown(cell_id: str, source: str) -> Json:
-    return _cell("markdown", cell_id, source, {"editable": False, "deletable": False})
+    source = source.strip("\n")
+    return _cell("markdown", cell_id, source + "\n" * _lines_unseen(source), {"editable": False, "deletable": False})
+
+
+def _lines_unseen(source: str) -> int:
+    """Lines that a page adds to a text when it wraps and draws it.
+
+    JupyterLab takes a cell that it has not drawn yet for as high as its source has lines. Exercises, with their long
+    lines, then turn out twice as high, and a link to what stands below them lands a window above it. Empty lines at
+    the end, which no page shows, make the guess right.
+    """
+    unseen, fenced = 0.0, False
+    for line in source.splitlines():
+        fenced ^= line.startswith("```")
+        if not fenced:
+            unseen += cell_len(_LINK_TARGET.sub("]", line)) // PAGE_COLUMNS + ROW_PADDING * line.startswith("|")
+    return round(unseen)
 
 
 def code(
@@ -59,11 +80,10 @@ def code(
         metadata["tags"] = list(tags)
     if hidden:
         metadata["jupyter"] = {"source_hidden": True}
-    return {**_cell("code", cell_id, source, metadata), "execution_count": None, "outputs": []}
+    return {**_cell("code", cell_id, source.strip("\n"), metadata), "execution_count": None, "outputs": []}
 
 
 def _cell(kind: str, cell_id: str, source: str, metadata: Json) -> Json:
-    source = source.strip("\n")
     sha = hashlib.sha256(source.encode()).hexdigest()[:16]
     return {
         "cell_type": kind,

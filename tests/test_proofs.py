@@ -124,7 +124,9 @@ def test_an_answer_has_the_outcome_that_it_should_have(
     outcome = run_proof(proof, catalog, study=study, industry=industry)
     assert verdict(proof, outcome) == ""
     if backend and os.environ.get("CURRICULUM_REQUIRE"):
-        assert not outcome.missing, "in CI nothing may be missing"
+        # A wrong answer may name an image that only a registry has; no right one does.
+        beyond = {"docker": "offline"} if proof.kind == "wrong" else {}
+        assert outcome.missing in ({}, beyond), "in CI nothing else may be missing"
     if proof.kind in {"solution", "right"}:
         assert outcome.outcome == "passed"
         assert all(finding.result == "met" for finding in outcome.findings)

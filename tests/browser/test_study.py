@@ -79,7 +79,9 @@ def test_a_tick_is_there_the_next_evening(generate: Generate, open_study: Open) 
     boxes.nth(2).focus()
     notebook.page.keyboard.press("Space")
     expect_ticked(notebook, [clicked, pressed])
-    notebook.output("docker-checklist").get_by_text(f"2/{boxes.count()}", exact=True).locator("visible=true").wait_for()
+    notebook.output("docker-checklist").get_by_text(f"2/{boxes.count()}", exact=True).locator(
+        "visible=true"
+    ).first.wait_for()
     notebook.output("docker-checklist").locator(".cu-snap li", has_text="✅").nth(1).wait_for(state="attached")
     assert [(event["item"], event["done"]) for event in events(study, "tick")] == [(clicked, True), (pressed, True)]
 
@@ -214,7 +216,7 @@ def test_reopened_without_running_the_pictures_are_there(lab: Server, generate: 
     assert lists
     for cell in ("start", *lists):
         assert "Error displaying widget" not in notebook.seen(cell)
-        notebook.output(cell).locator(".cu-snap").locator("visible=true").wait_for()
+        notebook.output(cell).locator(".cu-snap").locator("visible=true").first.wait_for()
         assert notebook.cell(cell).locator(".cu-list").count() == 0
     assert "widgets" not in notebook.saved()["metadata"]
 

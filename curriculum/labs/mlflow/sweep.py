@@ -71,7 +71,13 @@ class _Family:
 
     @property
     def chose_best(self) -> bool:
-        return self.parent is not None and self.parent.params.get("best_neighbors") == str(self.best)
+        told = self.parent.params.get("best_neighbors", "") if self.parent else ""
+        return told.isdecimal() and self.is_best(int(told))
+
+    def is_best(self, setting: int) -> bool:
+        """Whether no other setting is better; children may log rounded errors, and so tie."""
+        errors = {name: run.metrics.get("mae", float("inf")) for name, run in self.by_setting.items()}
+        return setting in errors and (setting == self.best or same(errors[setting], errors[self.best]))
 
     def found(self, lab: Lab) -> Finding:
         fault = "no-parent" if self.parent is None else "setting" if len(self.children) else "few"
@@ -127,7 +133,9 @@ def _chosen(lab: Lab, family: _Family, errors: _Errors) -> Iterator[Finding]:
     by_mae = sorted(_SETTINGS, key=lambda setting: family.by_setting[setting].metrics.get("mae", float("inf")))
     best = int(told) if told.isdecimal() and int(told) in _SETTINGS else None
     fault = "missing" if best is None else "highest" if best == by_mae[-1] else "other"
-    yield lab.found("choice", best == by_mae[0], found=told, expected=by_mae[0], fault=fault, how="real")
+    yield lab.found(
+        "choice", best is not None and family.is_best(best), found=told, expected=by_mae[0], fault=fault, how="real"
+    )
     number = family.parent.metrics.get("test_mae")
     named = best or by_mae[0]
     fault = "missing" if number is None else "validation" if same(number, errors[named][1]) else "other"
