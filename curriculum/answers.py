@@ -207,7 +207,7 @@ def write_file(path: Path, data: bytes) -> None:
                 file.flush()
                 os.fsync(file.fileno())
             _take_mode(Path(name), path)
-            _replace(name, path)
+            replace_file(name, path)
         except BaseException:
             with suppress(OSError):
                 Path(name).unlink(missing_ok=True)
@@ -228,7 +228,8 @@ def _take_mode(new: Path, old: Path) -> None:
         new.chmod(mode)
 
 
-def _replace(name: str, path: Path) -> None:
+def replace_file(name: str, path: Path) -> None:
+    """Rename over a file, and wait for another program that holds it (a scanner, a sync client). Raises OSError."""
     for attempt in range(_ATTEMPTS):
         try:
             Path(name).replace(path)

@@ -15,8 +15,9 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from curriculum.catalog import Catalog
-    from curriculum.render import Book, Json
+    from curriculum.render import Book
     from curriculum.source import Notebook
+    from curriculum.stencil import Json
 
 
 class CurriculumEngine:
@@ -166,7 +167,6 @@ def refuse_unknown(notebook: Notebook, parameters: dict[str, Any]) -> None:
 
 def refuse_worked(output_path: str | Path | None) -> None:
     """Papermill overwrites its output; a study in which someone has worked is not to be overwritten."""
-    import json
     from pathlib import Path
 
     from curriculum.errors import OutputError
@@ -177,12 +177,21 @@ def refuse_worked(output_path: str | Path | None) -> None:
     if not path.is_file():
         return
     try:
-        cells = json.loads(path.read_text(encoding="utf-8"))["cells"]
-        worked = any(_edited(cell) for cell in cells)
-    except (OSError, ValueError, KeyError, TypeError):
+        worked = worked_in(path.read_bytes())
+    except OSError:
         worked = True
     if worked or (path.parent / "progress.jsonl").exists() or (path.parent / "work").exists():
         raise OutputError("worked-in", path=str(path))
+
+
+def worked_in(notebook: bytes) -> bool:
+    """Whether someone has edited or run a cell of a notebook; what is not a study notebook of ours is someone's too."""
+    import json
+
+    try:
+        return any(_edited(cell) for cell in json.loads(notebook)["cells"])
+    except (ValueError, KeyError, TypeError):
+        return True
 
 
 def _edited(cell: dict[str, Any]) -> bool:

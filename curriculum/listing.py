@@ -168,9 +168,7 @@ def exercise_page(catalog: Catalog, name: str, lang: str) -> str:
 
     template = found[name]
     section = next(section for section in template.sections if section.name == name)
-    page = Page(
-        template.front.tool, words(template.front.title, lang), template, section.level, lang, "", catalog.story()
-    )
+    page = Page(template.front.tool, words(template.front.title, lang), template, section.level, lang, catalog.story())
     text = page.task(section)
     starters = [f"```\n{body.rstrip()}\n```" for body in section.files("starter", lang).values()]
     return fill("\n\n".join(["#" + text.lstrip("#"), *starters]), values_of("", section.content, catalog.story(), lang))

@@ -75,11 +75,12 @@ def _events(folder: Path, study: str) -> list[Event]:
 
 
 def _file() -> Path:
-    return _data_folder() / "studies.json"
+    return data_folder() / "studies.json"
 
 
 @cache
-def _data_folder() -> Path:
+def data_folder() -> Path:
+    """Where this person's data of the program lie; not made yet, it may be."""
     told = os.environ.get("CURRICULUM_DATA_DIR")
     if told:
         return Path(told)

@@ -7,7 +7,6 @@ filled in. Cells are plain dicts of notebook format 4.5, their ids derived from 
 from __future__ import annotations
 
 import hashlib
-import json
 import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
@@ -15,27 +14,21 @@ from functools import cached_property, lru_cache
 from types import SimpleNamespace
 from typing import Any
 
-from rich.cells import cell_len
-
 from curriculum import snapshot
 from curriculum.cache import cache_folder
 from curriculum.errors import ContentError, Fault, RequestError
 from curriculum.messages import say
 from curriculum.model import LEVELS, Exercise, Lesson, PhasePlan, Request, Step, Story, words
-from curriculum.personal import fill, values_of
+from curriculum.personal import fill, told
 from curriculum.request import literals, number
 from curriculum.roadmap import Roadmap, duration, hours, long_date, span
 from curriculum.source import Cell, Notebook
+from curriculum.stencil import LEARNER, LITERALS, STUDY, UID, Json, Person, Stencil, new_cell
 from curriculum.template import Section, Template, Tool, answer_cell, answer_source
 from curriculum.timeline import timeline
 
-Json = dict[str, Any]
-
 #: Above this many cells a study is a map and one notebook for each phase.
 MOST_CELLS = 150
-#: Columns of a line of text in a window of usual width, and what a table's row is higher than its text, in lines.
-PAGE_COLUMNS, ROW_PADDING = 130, 0.7
-_LINK_TARGET = re.compile(r"\]\([^)]*\)")
 PARTS = ("opening", "phase", "tool", "card", "closing")
 
 _FENCES = {
@@ -53,23 +46,7 @@ _FENCES = {
 
 
 def markdown(cell_id: str, source: str) -> Json:
-    source = source.strip("\n")
-    return _cell("markdown", cell_id, source + "\n" * _lines_unseen(source), {"editable": False, "deletable": False})
-
-
-def _lines_unseen(source: str) -> int:
-    """Lines that a page adds to a text when it wraps and draws it.
-
-    JupyterLab takes a cell that it has not drawn yet for as high as its source has lines. Exercises, with their long
-    lines, then turn out twice as high, and a link to what stands below them lands a window above it. Empty lines at
-    the end, which no page shows, make the guess right.
-    """
-    unseen, fenced = 0.0, False
-    for line in source.splitlines():
-        fenced ^= line.startswith("```")
-        if not fenced:
-            unseen += cell_len(_LINK_TARGET.sub("]", line)) // PAGE_COLUMNS + ROW_PADDING * line.startswith("|")
-    return round(unseen)
+    return new_cell("markdown", cell_id, source, {"editable": False, "deletable": False})
 
 
 def code(
@@ -80,17 +57,7 @@ def code(
         metadata["tags"] = list(tags)
     if hidden:
         metadata["jupyter"] = {"source_hidden": True}
-    return {**_cell("code", cell_id, source.strip("\n"), metadata), "execution_count": None, "outputs": []}
-
-
-def _cell(kind: str, cell_id: str, source: str, metadata: Json) -> Json:
-    sha = hashlib.sha256(source.encode()).hexdigest()[:16]
-    return {
-        "cell_type": kind,
-        "id": cell_id,
-        "metadata": {**metadata, "curriculum": {"id": cell_id, "sha": sha}},
-        "source": source.splitlines(keepends=True),
-    }
+    return {**new_cell("code", cell_id, source, metadata), "execution_count": None, "outputs": []}
 
 
 def _with_output(cell: Json, picture: snapshot.Picture) -> Json:
@@ -100,33 +67,6 @@ def _with_output(cell: Json, picture: snapshot.Picture) -> Json:
     tags = [*cell["metadata"].get("tags", []), "nbval-ignore-output"]
     cell = {**cell, "execution_count": 0, "metadata": {**cell["metadata"], "tags": tags}}
     return {**cell, "outputs": [{"output_type": "display_data", "data": data, "metadata": {}}]}
-
-
-def notebook(cells: list[Json], about: Json) -> Json:
-    """The notebook around the cells: nothing in it tells where, when or by whom it was made."""
-    return {
-        "cells": cells,
-        "metadata": {
-            "curriculum": about,
-            "kernelspec": {"display_name": "Python 3 (ipykernel)", "language": "python", "name": "python3"},
-            "language_info": {"name": "python"},
-        },
-        "nbformat": 4,
-        "nbformat_minor": 5,
-    }
-
-
-def dumps(content: Json) -> str:
-    """A notebook as text: the form in which nbformat writes it, with a last line end."""
-    return json.dumps(content, ensure_ascii=False, indent=1, sort_keys=True) + "\n"
-
-
-_ACTIVE = re.compile(r"[\\`*_{}\[\]<>#|$~&\"^:@/=!]")
-
-
-def escaped(person: str) -> str:
-    """What a person wrote, harmless in Markdown and HTML: every sign with a meaning becomes a character reference."""
-    return _ACTIVE.sub(lambda match: f"&#{ord(match[0])};", person)
 
 
 def _fenced(text: str, language: str = "") -> str:
@@ -146,14 +86,13 @@ def _fence_language(file: str) -> str:
 
 @dataclass(frozen=True)
 class Page:
-    """Renders the cells of one tool's template at one level, in one language, for one study."""
+    """Renders the cells of one tool's template at one level, in one language; a learner's own values stay marks."""
 
     tool: str
     title: str
     template: Template
     level: str
     lang: str
-    study: str
     story: Story
     variant: str = "learner"
 
@@ -194,7 +133,7 @@ class Page:
             for level in levels
             for item in self.template.items(level)
         ]
-        picture = snapshot.checklist(self.title, items, self.lang, uid=snapshot.uid(self.study, cell_id))
+        picture = snapshot.checklist(self.title, items, self.lang, uid=UID)
         return _with_output(code(cell_id, source), picture)
 
     def lesson(self, section: Section) -> Json:
@@ -231,7 +170,7 @@ class Page:
 
     def exercise(self, section: Section, heading: str = "page.exercise") -> Iterator[Json]:
         exercise: Exercise = section.content
-        values = values_of(self.study, exercise, self.story, self.lang)
+        values = told(self.story, exercise, self.lang)
         yield markdown(section.name, fill(self.task(section, heading), values))
         files = section.files("starter", self.lang)
         for n, (file, body) in enumerate(files.items(), start=1):
@@ -239,6 +178,18 @@ class Page:
             yield code(answer_cell(section.name, n), source, editable=True)
         if self.variant == "instructor":
             yield markdown(f"{section.name}-solution", fill(self._solution(section, exercise), values))
+
+    def exercises(self, confirm: tuple[str, ...]) -> Iterator[tuple[str, Exercise]]:
+        """The exercises of `cells`, by the ids of their cells."""
+        test_out = self.template.test_out(self.level) if confirm else None
+        for section in (*([test_out] if test_out else []), *self.template.exercises(self.level)):
+            answers = range(1, len(section.files("starter", self.lang)) + 1)
+            for cell_id in (
+                section.name,
+                *(answer_cell(section.name, n) for n in answers),
+                f"{section.name}-solution",
+            ):
+                yield cell_id, section.content
 
     def task(self, section: Section, heading: str = "page.exercise") -> str:
         """The Markdown of an exercise, its personal values not yet filled in."""
@@ -381,6 +332,11 @@ def _jinja(frame: Frame, cell: Cell, context: Mapping[str, Any]) -> str:
         ) from error
 
 
+def person(request: Request) -> Person:
+    """Whose study a request asks for."""
+    return Person(request.learner, request.id, request.study)
+
+
 # --- a whole study ---------------------------------------------------------------------------------------------------
 
 
@@ -413,11 +369,15 @@ class Book:
 
     def notebook(self) -> Json:
         """The notebook that the request's `part` names. Raises RequestError for a part that the study does not have."""
+        return self.stencil().notebook(person(self.request))
+
+    def stencil(self) -> Stencil:
+        """The same for whoever has this plan: a learner's own values are not filled in. Raises RequestError."""
         part = self.request.part
         if part not in self.parts:
             raise RequestError("unknown-part", value=part, choices=[name for name in self.parts if name] or ["–"])
         if len(self.parts) > 1 and not self.split:
-            return replace(self, split=True).notebook()
+            return replace(self, split=True).stencil()
         if len(self.parts) == 1:
             cells = self._whole
         elif part == "":
@@ -425,7 +385,6 @@ class Book:
         else:
             cells = self._phase_part(part)
         about = {
-            "study": self.request.study,
             "role": self.request.role,
             "level": self.request.level,
             "lang": self.lang,
@@ -434,7 +393,12 @@ class Book:
             "parts": list(self.parts),
             "made_with": self.made_with,
         }
-        return notebook(cells, about)
+        return Stencil(cells, about, self._exercises)
+
+    @property
+    def _exercises(self) -> dict[str, Exercise]:
+        pages = ((self._page(step), step) for step in self.roadmap.plan.steps)
+        return dict(entry for page, step in pages if page for entry in page.exercises(step.confirm))
 
     @cached_property
     def _whole(self) -> list[Json]:
@@ -492,7 +456,6 @@ class Book:
             tool.template,
             step.level,
             self.lang,
-            self.request.study,
             self.roadmap.story,
             self.request.variant,
         )
@@ -504,9 +467,7 @@ class Book:
                 cell_id = f"{cell_id}-{suffix}"
             if "parameters" in cell.tags:
                 yield parameters_cell(
-                    cell_id,
-                    {**literals(self.request), "study": self.request.study, "made_with": self.made_with},
-                    self.lang,
+                    cell_id, {**literals(self.request), "study": "", "made_with": self.made_with}, self.lang
                 )
             elif "start" in cell.tags:
                 yield _with_output(start_cell(cell_id, "start()", self.lang), self._dashboard(cell_id))
@@ -520,7 +481,7 @@ class Book:
         return snapshot.dashboard(
             rows,
             self.lang,
-            uid=snapshot.uid(self.request.study, cell_id),
+            uid=UID,
             next=(first.title, first.link) if (first := self._first_work) else None,
         )
 
@@ -558,7 +519,7 @@ class Book:
             )
             skips.setdefault(skip.reason.key, []).append(entry)
         return {
-            "learner": escaped(self.request.learner),
+            "learner": LEARNER if self.request.learner else "",
             "role": role,
             "role_title": words(role.title, lang),
             "level": level,
@@ -585,7 +546,7 @@ class Book:
             "made_with": self.made_with,
             "story": {name: words(text, lang) for name, text in roadmap.story.items()},
             "lang": lang,
-            "study": self.request.study,
+            "study": STUDY,
         }
 
     def _linked(self, slug: str) -> str:
@@ -665,7 +626,8 @@ def _groups(steps: tuple[Step, ...], tools: Mapping[str, Tool]) -> list[list[Ste
 
 def parameters_cell(cell_id: str, values: Mapping[str, object], lang: str) -> Json:
     """The whole request as literals: what the Start cell rebuilds the plan from."""
-    lines = [f"# {say(lang, 'page.parameters')}", *(f"{name} = {value!r}" for name, value in values.items())]
+    written = {name: repr(value) for name, value in values.items()} | LITERALS
+    lines = [f"# {say(lang, 'page.parameters')}", *(f"{name} = {value}" for name, value in written.items())]
     return code(cell_id, "\n".join(lines), tags=("parameters",), hidden=True)
 
 
@@ -699,8 +661,8 @@ def render_tool(
     """A study notebook of one tool: what a template gives alone."""
     assert tool.template is not None
     title = words(tool.title, lang)
-    page = Page(tool.slug, title, tool.template, level, lang, study, story, variant)
-    front = tool.template.front
+    page = Page(tool.slug, title, tool.template, level, lang, story, variant)
+    front, lower = tool.template.front, LEVELS[: LEVELS.index(level)]
     head = say(
         lang,
         "page.tool-alone",
@@ -710,7 +672,7 @@ def render_tool(
         docs=front.docs,
     )
     if learner:
-        head += "\n\n" + say(lang, "page.for", learner=escaped(learner))
+        head += "\n\n" + say(lang, "page.for", learner=LEARNER)
     values = {
         "level": level,
         "lang": lang,
@@ -718,21 +680,20 @@ def render_tool(
         "id": id,
         "variant": variant,
         "industry": industry,
-        "study": study,
+        "study": "",
         "made_with": made_with,
     }
     cells = [
         markdown(f"tool-{tool.slug}", head),
         parameters_cell("parameters", values, lang),
         start_cell("start", f'start(tool="{tool.slug}")', lang),
-        *page.cells(LEVELS[: LEVELS.index(level)]),
+        *page.cells(lower),
     ]
     about = {
-        "study": study,
         "tool": tool.slug,
         "level": level,
         "lang": lang,
         "variant": variant,
         "made_with": made_with,
     }
-    return notebook(cells, about)
+    return Stencil(cells, about, dict(page.exercises(lower))).notebook(Person(learner, id, study))

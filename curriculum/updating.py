@@ -20,10 +20,11 @@ from curriculum.errors import OutputError, RequestError
 from curriculum.generation import compose
 from curriculum.home import PARAMETERS, home_at
 from curriculum.model import Plan, Request
-from curriculum.render import dumps, part_file
+from curriculum.render import part_file
 from curriculum.request import literals, resolve
 from curriculum.roadmap import Roadmap
 from curriculum.session import Session
+from curriculum.stencil import dumps
 
 Json = dict[str, Any]
 

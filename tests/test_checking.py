@@ -223,6 +223,8 @@ def test_a_read_only_log_is_told_and_the_answer_kept(session: Session, monkeypat
     assert (session.folder / "work/hammer-nail-first/plan.yaml").is_file()
 
 
+# On a busy machine the child may end before its parent looks.
+@pytest.mark.flaky(reruns=2)
 def test_a_check_that_is_interrupted_ends_its_process(session: Session) -> None:
     """The child is interrupted, not left behind."""
     from curriculum.labs.judging import judge_apart

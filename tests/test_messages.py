@@ -9,7 +9,7 @@ import pytest
 
 from curriculum.errors import ContentError, CurriculumError, Fault, RequestError, near
 from curriculum.messages import LANGUAGES, keys, say
-from curriculum.messages import _table as table
+from curriculum.messages import sentences as table
 from tests.conftest import REPOSITORY
 
 #: Dates are written with other parts in each language.
@@ -39,7 +39,7 @@ def test_every_key_that_the_code_names_exists() -> None:
         source = path.read_text(encoding="utf-8")
         for key in re.findall(r"""say\([\w.]+(?:\(\))?, ["']([\w.\-]+)["']""", source):
             assert key in known, (path.name, key)
-        for key in re.findall(r"""(?:Request|Output|Progress)Error\(\s*["']([\w\-]+)["']""", source):
+        for key in re.findall(r"""(?:Request|Output|Progress|Cohort|Roster)Error\(\s*["']([\w\-]+)["']""", source):
             assert f"error.{key}" in known, (path.name, key)
         for key in re.findall(r"""Fault\([\w.\[\]]+, ["']([\w\-]+)["']""", source):
             assert f"fault.{key}" in known, (path.name, key)

@@ -102,7 +102,7 @@ def kernel(
         folder, _, name = lang.rpartition("/")
         monkeypatch.setenv("JPY_SESSION_NAME", str(tmp_path / folder / f"study.{name.removeprefix('study.')}.ipynb"))
         monkeypatch.setenv("CURRICULUM_DATA_DIR", str(tmp_path.with_name(f"{tmp_path.name}-data")))
-        places._data_folder.cache_clear()
+        places.data_folder.cache_clear()
         monkeypatch.setenv("CURRICULUM_STATIC", "1")
         return page
 

@@ -25,6 +25,14 @@ _FLAGS = (
     "--disable-sync",
 )
 
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """On a busy machine a real browser may be late once; what is wrong is wrong every time."""
+    for item in items:
+        if item.get_closest_marker("browser"):
+            item.add_marker(pytest.mark.flaky(reruns=1))
+
+
 Generate = Callable[..., curriculum.Study]
 Open = Callable[..., Notebook]
 

@@ -1,0 +1,294 @@
+"""A plan's notebook in which the places for a learner's own values are still open. Pure.
+
+A plan is rendered once, with marks where one learner's notebook differs from another's: the name, the ids, the values
+of an exercise, the names of pictures. `Stencil.notebook` fills them. `Copies.text` gives the same as text without
+serializing again what all learners share: it makes the thousand notebooks of a cohort.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import re
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from json.encoder import encode_basestring
+from typing import Any
+
+from rich.cells import cell_len
+
+from curriculum.model import MARK, Exercise, Value
+from curriculum.personal import draw, fill
+from curriculum.snapshot import uid
+
+Json = dict[str, Any]
+
+#: Columns of a line of text in a window of usual width, and what a table's row is higher than its text, in tenths.
+PAGE_COLUMNS, ROW_PADDING = 130, 7
+_LINK_TARGET = re.compile(r"\]\([^)]*\)")
+_ACTIVE = re.compile(r"[\\`*_{}\[\]<>#|$~&\"^:@/=!]")
+#: The marks that every cell may have.
+LEARNER, STUDY, UID = "⟦learner⟧", "⟦study⟧", "⟦uid⟧"
+LITERALS = {name: f"⟦{name}-literal⟧" for name in ("learner", "id", "study")}
+#: Stand in the text of a notebook for the lines of a cell and their digest. No text has these signs.
+_SEPARATOR = b",\n    "
+_LINES, _DIGEST = "\ue000lines ", "\ue000digest "
+_PLACE = re.compile(f'\\[\n *"{_LINES}([^"]*)"\n *\\]|{_DIGEST}([^"]*)|⟦(study|uid) ([^⟧]*)⟧')
+
+
+@dataclass(frozen=True)
+class Person:
+    """Whose notebook it is. `study` is the study's id; in a bare template all three are empty."""
+
+    learner: str
+    id: str
+    study: str
+
+
+def new_cell(kind: str, cell_id: str, source: str, metadata: Json) -> Json:
+    """A cell of a study notebook, with the digest by which a later version knows whether someone has edited it."""
+    source = source.strip("\n")
+    if kind == "markdown":
+        source += "\n" * lines_unseen(source)
+    return {
+        "cell_type": kind,
+        "id": cell_id,
+        "metadata": {**metadata, "curriculum": {"id": cell_id, "sha": digest(source)}},
+        "source": source.splitlines(keepends=True),
+    }
+
+
+def digest(source: str) -> str:
+    return hashlib.sha256(source.encode()).hexdigest()[:16]
+
+
+def lines_unseen(source: str) -> int:
+    """Lines that a page adds to a Markdown text when it wraps and draws it.
+
+    JupyterLab takes a cell that it has not drawn yet for as high as its source has lines. Exercises, with their long
+    lines, then turn out twice as high, and a link to what stands below them lands a window above it. Empty lines at
+    the end, which no page shows, make the guess right.
+    """
+    return _whole(sum(map(_unseen, _prose(source.splitlines()))))
+
+
+def _prose(lines: list[str]) -> Iterator[str]:
+    """The lines outside code."""
+    fenced = False
+    for line in lines:
+        fenced ^= line.startswith("```")
+        if not fenced:
+            yield line
+
+
+def _unseen(line: str) -> int:
+    """In tenths of a line."""
+    return 10 * (cell_len(_LINK_TARGET.sub("]", line)) // PAGE_COLUMNS) + ROW_PADDING * line.startswith("|")
+
+
+def _whole(tenths: int) -> int:
+    return (tenths + 5) // 10
+
+
+def escaped(person: str) -> str:
+    """What a person wrote, harmless in Markdown and HTML: every sign with a meaning becomes a character reference."""
+    return _ACTIVE.sub(lambda match: f"&#{ord(match[0])};", person)
+
+
+def dumps(content: Json) -> str:
+    """A notebook as text: the form in which nbformat writes it, with a last line end."""
+    return json.dumps(content, ensure_ascii=False, indent=1, sort_keys=True) + "\n"
+
+
+@dataclass(frozen=True)
+class Stencil:
+    """The cells of a notebook with their marks, what it says about itself, and the exercises by their cells' ids."""
+
+    cells: list[Json]
+    about: Json
+    exercises: Mapping[str, Exercise]
+
+    def notebook(self, person: Person) -> Json:
+        """The notebook of one learner. Nothing in it tells where, when or by whom it was made."""
+        cells = [self._filled(cell, person) if _marked(cell) else cell for cell in self.cells]
+        return _around(cells, {**self.about, "study": person.study})
+
+    def copies(self) -> Copies:
+        """What makes many notebooks of it; it holds no more than that takes, and travels to workers."""
+        forms = {}
+        for marked in self.cells:
+            exercise = self.exercises.get(marked["id"])
+            form = _Form(marked, exercise.values if exercise else {})
+            if form.open:
+                forms[marked["id"]] = form
+        return Copies(tuple(self._pieces(forms)), forms)
+
+    def _filled(self, marked: Json, person: Person) -> Json:
+        cell_id = marked["id"]
+        values = {**_general(person), "uid": uid(person.study, cell_id)}
+        if cell_id in self.exercises:
+            values |= {name: draw(person.study, name, v) for name, v in self.exercises[cell_id].values.items()}
+        metadata = {name: entry for name, entry in marked["metadata"].items() if name != "curriculum"}
+        made = new_cell(marked["cell_type"], cell_id, fill("".join(marked["source"]), values), metadata)
+        if not marked.get("outputs"):
+            return {**marked, **made}
+        outputs = json.loads(fill(json.dumps(marked["outputs"], ensure_ascii=False), values))
+        return {**marked, **made, "outputs": outputs}
+
+    def _pieces(self, forms: Mapping[str, _Form]) -> Iterator[bytes | tuple[str, str]]:
+        """The text of the notebook, cut where a learner's own text goes."""
+        cells = []
+        for marked in self.cells:
+            name = marked["id"]
+            made = dict(marked)
+            if "outputs" in marked:
+                outputs = json.dumps(marked["outputs"], ensure_ascii=False)
+                made["outputs"] = json.loads(outputs.replace(UID, f"⟦uid {name}⟧"))
+            if name in forms:
+                made["source"] = [_LINES + name]
+                made["metadata"] = {**marked["metadata"], "curriculum": {"id": name, "sha": _DIGEST + name}}
+            cells.append(made)
+        text = dumps(_around(cells, {**self.about, "study": "⟦study ⟧"}))
+        end = 0
+        for place in _PLACE.finditer(text):
+            yield text[end : place.start()].encode()
+            lines, sha, kind, name = place.groups()
+            yield ("lines", lines) if lines else ("digest", sha) if sha else (kind, name)
+            end = place.end()
+        yield text[end:].encode()
+
+
+@dataclass(frozen=True)
+class Copies:
+    """The text of a plan's notebook, cut where learners differ: bytes as they are, or what is filled in and where."""
+
+    pieces: tuple[bytes | tuple[str, str], ...]
+    forms: Mapping[str, _Form]
+
+    def text(self, person: Person) -> bytes:
+        """`dumps(stencil.notebook(person))` in UTF-8."""
+        general = _general(person)
+        draws = dict.fromkeys(place for form in self.forms.values() for place in form.draws)
+        drawn = {place: draw(person.study, *place) for place in draws}
+        filled = {name: form.fill(general, drawn) for name, form in self.forms.items()}
+        parts = []
+        for piece in self.pieces:
+            if isinstance(piece, bytes):
+                parts.append(piece)
+                continue
+            kind, name = piece
+            if kind == "study":
+                parts.append(person.study.encode())
+            elif kind == "uid":
+                parts.append(uid(person.study, name).encode())
+            else:
+                parts.append(filled[name][kind == "digest"])
+        return b"".join(parts)
+
+
+def _around(cells: list[Json], about: Json) -> Json:
+    return {
+        "cells": cells,
+        "metadata": {
+            "curriculum": about,
+            "kernelspec": {"display_name": "Python 3 (ipykernel)", "language": "python", "name": "python3"},
+            "language_info": {"name": "python"},
+        },
+        "nbformat": 4,
+        "nbformat_minor": 5,
+    }
+
+
+def _marked(marked: Json) -> bool:
+    return bool(MARK.search("".join(marked["source"]))) or bool(marked.get("outputs"))
+
+
+def _general(person: Person) -> dict[str, str]:
+    return {
+        "learner": escaped(person.learner),
+        "study": person.study,
+        "learner-literal": repr(person.learner),
+        "id-literal": repr(person.id),
+        "study-literal": repr(person.study),
+    }
+
+
+class _Form:
+    """The source of a cell with marks, made ready to be filled many times."""
+
+    def __init__(self, marked: Json, values: Mapping[str, Value]) -> None:
+        self.markdown = marked["cell_type"] == "markdown"
+        known = {*values, *_general(Person("", "", ""))}
+        #: The source and the same as JSON lines, both in pieces: as they are, or a line that is to be filled.
+        self.pieces: list[tuple[bytes, bytes] | _Line] = []
+        self.tenths, fenced, same = 0, False, [b"", b""]
+        for text in "".join(marked["source"]).strip("\n").splitlines(keepends=True):
+            fenced ^= text.startswith("```")
+            prose = self.markdown and not fenced
+            pieces = _split(text, known)
+            if len(pieces) > 1:
+                self.pieces += [(same[0], same[1]), _Line(pieces, prose)]
+                same = [b"", b""]
+                continue
+            same[0] += text.encode()
+            same[1] += _SEPARATOR + encode_basestring(text).encode()
+            self.tenths += _unseen(text) if prose else 0
+        self.pieces.append((same[0], same[1]))
+        names = dict.fromkeys(name for piece in self.pieces if isinstance(piece, _Line) for name in piece.names)
+        self.open = bool(names)
+        self.draws = [(name, values[name]) for name in names if name in values]
+
+    def fill(self, general: Mapping[str, str], drawn: Mapping[tuple[str, Value], str]) -> tuple[bytes, bytes]:
+        """The cell's lines as a JSON array, and their digest."""
+        values = {**general, **{place[0]: drawn[place] for place in self.draws}} if self.draws else general
+        source, lines, tenths = [], [], self.tenths
+        for piece in self.pieces:
+            if isinstance(piece, _Line):
+                text = piece.fill(values)
+                source.append(text.encode())
+                lines += [_SEPARATOR, encode_basestring(text).encode()]
+                tenths += piece.unseen(text, values)
+            else:
+                source.append(piece[0])
+                lines.append(piece[1])
+        array = b"".join(lines)
+        if self.markdown and (empty := _whole(tenths)):
+            source.append(b"\n" * empty)
+            array = array[:-1] + b'\\n"' + (_SEPARATOR + b'"\\n"') * (empty - 1)
+        sha = hashlib.sha256(b"".join(source)).hexdigest()[:16].encode()
+        return b"[" + array[1:] + b"\n   ]", sha
+
+
+class _Line:
+    """A line with marks: its pieces, the names of the marks at the odd places."""
+
+    def __init__(self, pieces: list[str], prose: bool) -> None:
+        self.pieces, self.prose = pieces, prose
+        self.names = pieces[1::2]
+        self.linked = "](" in "".join(pieces[::2])
+        self.columns = sum(map(cell_len, pieces[::2]))
+
+    def fill(self, values: Mapping[str, str]) -> str:
+        pieces = self.pieces.copy()
+        pieces[1::2] = [values[name] for name in self.names]
+        return "".join(pieces)
+
+    def unseen(self, text: str, values: Mapping[str, str]) -> int:
+        """`_unseen(text)`; what is wide is measured once, where no address has to be left out."""
+        if not self.prose:
+            return 0
+        if self.linked:
+            return _unseen(text)
+        columns = self.columns + sum(cell_len(values[name]) for name in self.names)
+        return 10 * (columns // PAGE_COLUMNS) + ROW_PADDING * text.startswith("|")
+
+
+def _split(text: str, names: set[str]) -> list[str]:
+    """A line cut at the marks that are known; every other mark stays text."""
+    pieces = [""]
+    for n, piece in enumerate(MARK.split(text)):
+        if n % 2 and piece in names:
+            pieces += [piece, ""]
+        else:
+            pieces[-1] += f"⟦{piece}⟧" if n % 2 else piece
+    return pieces
