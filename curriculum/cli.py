@@ -11,7 +11,7 @@ import json
 import os
 import subprocess
 import sys
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -241,6 +241,33 @@ def _request_options(command: Command) -> Command:
             help="Where the exercises' story plays: tech, finance, automotive, healthcare, manufacturing.",
         ),
         click.option("--fit", is_flag=True, help="Keep what meets the deadline; list what was left out."),
+        _option_content,
+    ]
+    for option in reversed(options):
+        command = option(command)
+    return command
+
+
+def _cohort_options(command: Command) -> Command:
+    """What `generate` takes and a roster may leave open. Nothing is said that nobody typed."""
+    options: list[Callable[[Command], Command]] = [
+        click.option(
+            "--role", metavar="ROLE", default="", help="Role of whoever has none.", shell_complete=_complete("role")
+        ),
+        click.option("--level", metavar="LEVEL", default="", help="Their level.", shell_complete=_complete("level")),
+        _option_lang,
+        click.option("--known", metavar="TOOLS", multiple=True, help="Tools they know already."),
+        click.option("--hours-per-week", metavar="HOURS", default="", help="Their pace. Default: 8."),
+        click.option(
+            "--start", metavar="DATE", default="", help="First day. Default: the coming Monday of the first run."
+        ),
+        click.option("--deadline", metavar="DATE", default="", help="Last day."),
+        click.option("--pause", metavar="FROM..TO", multiple=True, help="Days without study. Repeatable."),
+        click.option("--phase", metavar="PHASE", multiple=True, help="Only these phases. Repeatable."),
+        click.option("--only", metavar="TOOLS", multiple=True, help="Only these tools."),
+        click.option("--industry", metavar="INDUSTRY", default="", help="Where the exercises' story plays."),
+        click.option("--fit", is_flag=True, help="Keep what meets the deadline."),
+        click.option("--single", is_flag=True, help="One notebook each, however long."),
         _option_content,
     ]
     for option in reversed(options):
@@ -792,6 +819,166 @@ def report(study: str, output: str, lang: str) -> None:
     path = Path(output) if output else session.folder / f"report.{session.lang}.html"
     write_file(path, page(session, dt.date.today()).encode())
     click.echo(session.say("cli.report", path=path))
+
+
+@cli.command()
+@click.argument("roster", metavar="ROSTER")
+@click.option("--output", metavar="DIR", default="output", show_default=True, help="A folder, or an address: s3://…")
+@_cohort_options
+@click.option("--variant", metavar="VARIANT", default="", help="instructor: one copy with solutions per distinct plan.")
+@click.option("--update", is_flag=True, help="Bring studies up to date in which learners have worked, too.")
+@click.option("--jobs", metavar="N", type=click.IntRange(1), help="Processes on this machine. Default: one per core.")
+@click.option("--dask", metavar="ADDRESS", default="", help="Work on this Dask cluster, e.g. tcp://10.0.0.5:8786.")
+@click.option("--dry-run", is_flag=True, help="Read the roster and plan; write nothing.")
+@_option_json
+def cohort(
+    roster: str,
+    output: str,
+    jobs: int | None,
+    dask: str,
+    dry_run: bool,
+    as_json: bool,
+    content: str | None,
+    update: bool,
+    **options: Any,
+) -> int:
+    """Make every learner's study notebook from one roster.
+
+    ROSTER is a table with one row per learner: CSV, TSV, XLSX, JSON Lines or YAML; `-` reads it from a pipe. What it
+    does not say comes from the options. A second run makes what is missing or changed and leaves learners' work alone.
+
+    \b
+    Examples:
+      curriculum roster new roster.xlsx --lang ja
+      curriculum cohort roster.xlsx --output output/spring --role mlops-engineer
+      curriculum cohort roster.csv --level beginner --start 2027-04-05 --dry-run
+      curriculum cohort roster.csv --variant instructor
+    """
+    from curriculum.cohort import Cohort
+    from curriculum.roster import open_roster
+
+    options = {name: value for name, value in options.items() if value}
+    with _counting(roster, quiet=as_json) as watch:
+        run = Cohort(output, content=content, options=options, update=update, watch=watch)
+        table = open_roster(roster)
+        outcome = run.rehearse(table) if dry_run else run.run(table, jobs=jobs or os.cpu_count() or 1, dask=dask)
+    if as_json:
+        _print_json(outcome.as_dict())
+    else:
+        _show_cohort(outcome, table.warnings, run.lang, dry_run=dry_run)
+    return 130 if outcome.interrupted else 1 if outcome.counts.failed else 0
+
+
+@contextlib.contextmanager
+def _counting(roster: str, *, quiet: bool) -> Iterator[Callable[[Any], None]]:
+    """A bar on a terminal: how many learners are done, how fast, and how long the rest takes."""
+    if quiet or not _terminal(sys.stderr):
+        yield lambda counts: None
+        return
+    from rich.console import Console
+    from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
+
+    from curriculum.roster import count_rows
+
+    columns = (BarColumn(), MofNCompleteColumn(), TextColumn("{task.fields[rate]}"), TimeRemainingColumn())
+    with Progress(*columns, console=Console(stderr=True), transient=True) as bar:
+        task = bar.add_task("", total=count_rows(roster), rate="")
+
+        def watch(counts: Any) -> None:
+            speed = bar.tasks[0].speed
+            bar.update(task, completed=counts.learners, rate=f"{speed:.0f}/s" if speed else "")
+
+        yield watch
+
+
+def _show_cohort(outcome: Any, warnings: list[Any], lang: str, *, dry_run: bool) -> None:
+    from curriculum.request import number
+
+    for sentence in warnings:
+        click.echo(sentence.sentence(lang), err=True)
+    counts = outcome.counts
+    table = _table(*(_say(lang, f"cli.cohort-{name}") for name in ("state", "learners")))
+    names = ("made", "unchanged", "updated", "skipped", "failed", "gone")
+    for name in names:
+        if getattr(counts, name) or name == "made":
+            key = "would-make" if dry_run and name == "made" else name
+            table.add_row(_say(lang, f"cli.cohort-{key}"), f"{getattr(counts, name):,}")
+    _console().print(table)
+    for line in outcome.notable:
+        place = _say(lang, "cli.cohort-row", row=line["row"])
+        who = f" ({line['id']})" if line["id"] else ""
+        column = f", {line['error']['column']}" if line["error"]["column"] else ""
+        click.echo(f"- {place}{who}{column}: {line['error'][lang]}")
+    if (more := counts.failed + counts.skipped - len(outcome.notable)) > 0:
+        click.echo(_say(lang, "cli.cohort-more", count=more))
+    if outcome.unmet:
+        click.echo(_say(lang, "cli.cohort-unmet", unmet=outcome.unmet, learners=outcome.deadlines))
+        for sentence in outcome.advice.deadline():
+            click.echo(f"  {sentence}")
+    if outcome.interrupted:
+        click.echo(_say(lang, "cli.cohort-interrupted"))
+    seconds = number(round(outcome.seconds, 1))
+    if dry_run:
+        click.echo(_say(lang, "cli.cohort-rehearsed", seconds=seconds))
+    else:
+        click.echo(_say(lang, "cli.cohort-made-in", plans=outcome.plans, seconds=seconds, place=outcome.page))
+
+
+@cli.group()
+def roster() -> None:
+    """Write a sample roster, or check one."""
+
+
+@roster.command("new")
+@click.argument("path", metavar="FILE")
+@_option_lang
+@_option_content
+def roster_new(path: str, lang: str, content: str | None) -> None:
+    """Write a sample roster to fill in: .csv, or .xlsx with lists to choose from.
+
+    \b
+    Example:
+      curriculum roster new roster.xlsx --lang ja
+    """
+    import datetime as dt
+
+    from curriculum.request import find_language, system_language
+    from curriculum.roster_sample import write_sample
+
+    lang = find_language(lang) if lang else system_language()
+    write_sample(Path(path), _catalog(content), lang, dt.date.today())
+    command = _quoted([*_this_command(), "cohort", path])
+    click.echo(_say(lang, "roster.sample-written", path=path, command=command))
+
+
+@roster.command("check")
+@click.argument("path", metavar="ROSTER")
+@_cohort_options
+@_option_json
+def roster_check(path: str, content: str | None, as_json: bool, **options: Any) -> int:
+    """List every fault of a roster at once, by row and column; make nothing.
+
+    \b
+    Example:
+      curriculum roster check roster.csv --level beginner
+    """
+    from curriculum.request import find_language, system_language
+    from curriculum.roster import check_roster, open_roster
+
+    lang = find_language(options["lang"]) if options["lang"] else system_language()
+    table = open_roster(path)
+    given = {name: value for name, value in options.items() if value}
+    report = check_roster(table, _catalog(content), given)
+    if as_json:
+        _print_json(report.as_dict(lang))
+    else:
+        for notice in table.warnings:
+            click.echo(notice.sentence(lang), err=True)
+        for fault in report.faults:
+            column = f", {_say(lang, f'cohort-page.{fault.column}')}" if fault.column else ""
+            click.echo(f"- {_say(lang, 'cli.cohort-row', row=fault.row)}{column}: {fault.error.sentence(lang)}")
+        click.echo(_say(lang, "roster.checked", count=report.learners, faults=len(report.faults)))
+    return 1 if report.faults else 0
 
 
 @cli.command("list")

@@ -4,6 +4,7 @@ CurriculumError            exit code 1; nothing half-written
 ├── RequestError           a value that someone asked for (unknown level, 0 hours, a date that does not exist)
 ├── ContentError           a role, a template or a content pack; carries every fault found
 ├── AnswerError            a learner's answer that cannot be read or run at all
+├── RosterError            a roster, or a row of one, cannot be read
 ├── CohortError            a learner of a cohort, or a whole cohort, cannot be served
 ├── OutputError            the place where something was to be written
 └── ProgressError          a learner's log that cannot be read or written
@@ -78,6 +79,10 @@ class AnswerError(CurriculumError):
 
 class CohortError(CurriculumError):
     """A learner's notebook, or a whole cohort's, cannot be made."""
+
+
+class RosterError(CurriculumError):
+    """A roster, or a row of one, cannot be read. `row` and `column` say where, where they are known."""
 
 
 class OutputError(CurriculumError):

@@ -46,9 +46,10 @@ _ORIGIN = {"study", "made_with"}
 class Session:
     """A study at work. Its methods raise CurriculumError, and nothing else for what a learner may do."""
 
-    def __init__(self, home: Home, tool: str = "") -> None:
+    def __init__(self, home: Home, tool: str = "", content: str = "") -> None:
         self.home = home
         self.tool = tool or home.tool
+        self.content = content or os.environ.get("CURRICULUM_CONTENT") or ""
         self.lang = _language(home)
         self.lock = threading.RLock()
         self.folder = Path(tempfile.mkdtemp(prefix="curriculum-")) if home.template else home.folder
@@ -66,7 +67,7 @@ class Session:
 
     @cached_property
     def catalog(self) -> Catalog:
-        return catalog_at(os.environ.get("CURRICULUM_CONTENT") or None)
+        return catalog_at(self.content or None)
 
     @property
     def level(self) -> str:
@@ -292,7 +293,9 @@ class Session:
 
     def with_settings(self, settings: Mapping[str, Any], notebook: Path, cells: Iterable[str]) -> Session:
         """This study as other settings have it, in a notebook that need not be written yet."""
-        return Session(Home(self.home.folder, notebook, settings, self.home.tool, cells=frozenset(cells)))
+        return Session(
+            Home(self.home.folder, notebook, settings, self.home.tool, cells=frozenset(cells)), content=self.content
+        )
 
     # --- exercises ---
 
@@ -342,7 +345,7 @@ class Session:
             work,
             self.log,
             state,
-            content=os.environ.get("CURRICULUM_CONTENT") or "",
+            content=self.content,
             industry=self.industry if self.industry in self.catalog.stories else "",
             again=again,
             lazy=lazy,

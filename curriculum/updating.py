@@ -76,7 +76,7 @@ def update(
         if name in PARAMETERS and name not in {"study", "made_with"}
     }
     before = resolve(catalog, **settings)
-    session = Session(home)
+    session = Session(home, content=content or "")
     settings |= {name: value for name, value in changes.items() if value not in (None, "", ())} | {"part": ""}
     today = today or dt.date.today()
     if start_again_from is None and "hours_per_week" in changes and before.start < today:

@@ -164,7 +164,11 @@ def test_every_package_of_the_extras_has_a_route(install: Install) -> None:
     """What `pip install curriculum[docker]` would bring, the doctor knows too."""
     project = tomllib.loads((REPOSITORY / "pyproject.toml").read_text(encoding="utf-8"))["project"]
     extras = project["optional-dependencies"]
-    names = {re.split(r"[<>=\[]", requirement)[0] for extra in set(extras) - {"test"} for requirement in extras[extra]}
+    # A learner's machine needs neither the tests nor what makes a cohort.
+    instructors = {"test", "xlsx", "dask", "cloud"}
+    names = {
+        re.split(r"[<>=\[]", requirement)[0] for extra in set(extras) - instructors for requirement in extras[extra]
+    }
     assert names - {"curriculum"} <= set(install.packages())
 
 

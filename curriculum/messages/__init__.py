@@ -14,7 +14,7 @@ from pathlib import PurePath
 #: The languages that the program itself speaks, in the order in which it offers them.
 LANGUAGES = ("ja", "en")
 #: Topics with files of their own.
-TOPICS = ("study", "doctor")
+TOPICS = ("study", "doctor", "cohort")
 
 
 _WIDE = "\u3000-\u30ff\u4e00-\u9fff\uff00-\uffef"
