@@ -829,6 +829,8 @@ def report(study: str, output: str, lang: str) -> None:
 @click.option("--update", is_flag=True, help="Bring studies up to date in which learners have worked, too.")
 @click.option("--jobs", metavar="N", type=click.IntRange(1), help="Processes on this machine. Default: one per core.")
 @click.option("--dask", metavar="ADDRESS", default="", help="Work on this Dask cluster, e.g. tcp://10.0.0.5:8786.")
+@click.option("--lms", type=click.Choice(["moodle", "folder"]), help="Pack the notebooks into one zip, too.")
+@click.option("--worksheet", metavar="CSV", default="", help="Moodle's grading worksheet, for --lms moodle.")
 @click.option("--dry-run", is_flag=True, help="Read the roster and plan; write nothing.")
 @_option_json
 def cohort(
@@ -836,6 +838,8 @@ def cohort(
     output: str,
     jobs: int | None,
     dask: str,
+    lms: str | None,
+    worksheet: str,
     dry_run: bool,
     as_json: bool,
     content: str | None,
@@ -857,15 +861,20 @@ def cohort(
     from curriculum.cohort import Cohort
     from curriculum.roster import open_roster
 
+    if (lms == "moodle") != bool(worksheet):
+        raise click.UsageError("--lms moodle and --worksheet go together.")
     options = {name: value for name, value in options.items() if value}
     with _counting(roster, quiet=as_json) as watch:
         run = Cohort(output, content=content, options=options, update=update, watch=watch)
         table = open_roster(roster)
         outcome = run.rehearse(table) if dry_run else run.run(table, jobs=jobs or os.cpu_count() or 1, dask=dask)
+    packed = run.pack(lms, worksheet) if lms and not dry_run and not outcome.interrupted else None
     if as_json:
-        _print_json(outcome.as_dict())
+        _print_json(outcome.as_dict() | ({"packed": packed.as_dict()} if packed else {}))
     else:
         _show_cohort(outcome, table.warnings, run.lang, dry_run=dry_run)
+        for sentence in packed.sentences(run.lang) if packed else ():
+            click.echo(sentence)
     return 130 if outcome.interrupted else 1 if outcome.counts.failed else 0
 
 

@@ -29,6 +29,7 @@ from curriculum.errors import CohortError, ContentError, CurriculumError, Reques
 from curriculum.executors import executor_for, interruptible
 from curriculum.generation import compose
 from curriculum.journal import Journal
+from curriculum.lms import Packed, pack_folder, pack_moodle
 from curriculum.model import LEVELS, Request
 from curriculum.render import part_file, person
 from curriculum.request import clean_id, clean_name, find_language, literals, number, resolve, system_language
@@ -201,6 +202,18 @@ class Cohort:
             self.outcome.interrupted = stop.is_set()
         self.outcome.seconds = time.monotonic() - begin
         return self.outcome
+
+    def pack(self, lms: str, worksheet: str) -> Packed:
+        """Pack what is there for a learning platform: `moodle` with its grading worksheet, or `folder`.
+
+        Raises CurriculumError.
+        """
+        if not isinstance(self.store, Local):
+            raise CohortError("lms-local")
+        lines, root = self.store.lines(MANIFEST), Path(self.store.root)
+        if lms == "moodle":
+            return pack_moodle(lines, self.store, Path(worksheet), root / "feedback.zip")
+        return pack_folder(lines, self.store, root / "notebooks.zip")
 
     # --- from rows to tasks ---
 

@@ -17,7 +17,7 @@ ORDER = [
     "places", "routes", "machine", "doctor", "session", "magic", "study", "ipython",
     "-",
     "stencil", "render", "engine", "generation", "translation", "canonical", "lint", "scaffold", "placement", "listing", "ics", "interview",
-    "updating", "report", "proving", "store", "copies", "executors", "journal", "roster", "roster_sample", "cohort_page", "cohort", "cli",
+    "updating", "report", "proving", "store", "copies", "executors", "journal", "roster", "roster_sample", "cohort_page", "lms", "cohort", "cli",
     "__main__",
 ]  # fmt: skip
 ABOVE = ORDER[: ORDER.index("-")]
