@@ -4,15 +4,18 @@ from __future__ import annotations
 
 import json
 import os
+import signal
 import subprocess
 import sys
 import threading
+import time
 from pathlib import Path
 from typing import Any
 
 import pytest
 
 from curriculum.home import home_at
+from curriculum.labs.judging import PATIENCE, judge_apart
 from curriculum.outcome import Finding, Outcome, conclude
 from curriculum.progress import Log, fold
 from curriculum.session import Session
@@ -223,16 +226,19 @@ def test_a_read_only_log_is_told_and_the_answer_kept(session: Session, monkeypat
     assert (session.folder / "work/hammer-nail-first/plan.yaml").is_file()
 
 
-# On a busy machine the child may end before its parent looks.
-@pytest.mark.flaky(reruns=2)
-def test_a_check_that_is_interrupted_ends_its_process(session: Session) -> None:
-    """The child is interrupted, not left behind."""
-    from curriculum.labs.judging import judge_apart
-
+@pytest.mark.parametrize("inherited", [signal.default_int_handler, signal.SIG_IGN], ids=["terminal", "background"])
+def test_a_check_that_is_given_up_ends_its_process(session: Session, inherited: Any) -> None:
+    """The child is interrupted, and need not be killed: not even where what started us ignores interrupts."""
     work = session.submission("hammer-box-first")
     work.folder.mkdir(parents=True)
-    (work.folder / "plan.yaml").write_text(f"sides: 2\nport: {work.values['port']}\n")
-    outcome = judge_apart(work, content=str(SMALL), study=session.study, timeout=60)
-    assert outcome.outcome == "passed"
-    assert judge_apart(work, content=str(SMALL), study=session.study, timeout=0.01).problem is not None
+    (work.folder / "plan.yaml").write_text(f"sides: 2\nport: {work.values['port']}\nseconds: 120\n")
+    before = signal.signal(signal.SIGINT, inherited)
+    begun = time.monotonic()
+    try:
+        outcome = judge_apart(work, content=str(SMALL), study=session.study, timeout=5)
+    finally:
+        signal.signal(signal.SIGINT, before)
+    assert outcome.outcome == "failed"
+    assert outcome.problem and outcome.problem.key == "answer-too-long"
+    assert time.monotonic() - begun < 5 + PATIENCE / 2
     assert threading.active_count() < 20

@@ -39,6 +39,8 @@ def main(exercise: str, folder: Path, as_json: bool, study: str, industry: str, 
     def say(message: Mapping[str, Any]) -> None:
         out.write(json.dumps(message, ensure_ascii=False) + "\n")
 
+    # A server that was started in the background may have handed down that interrupts are ignored.
+    signal.signal(signal.SIGINT, signal.default_int_handler)
     if as_json:
         threading.Thread(target=_end_with_parent, daemon=True).start()
     try:

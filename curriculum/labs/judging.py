@@ -26,6 +26,8 @@ Tell = Callable[[str, Mapping[str, Any]], None]
 
 #: A check may take this long, in seconds. Building an image without a cache is the slowest that it waits for.
 MOST_SECONDS = 1200
+#: Seconds that an interrupted check has for cleaning up before it is killed.
+PATIENCE = 20
 
 
 def judge(submission: Submission, *, live: bool, tell: Tell | None = None) -> Outcome:
@@ -146,7 +148,7 @@ def _end(process: subprocess.Popen[bytes]) -> None:
     with suppress(OSError):
         if process.stdin:
             process.stdin.close()
-    deadline = time.monotonic() + 20
+    deadline = time.monotonic() + PATIENCE
     if sys.platform != "win32":
         with suppress(OSError):
             process.send_signal(signal.SIGINT)

@@ -532,6 +532,16 @@ class Box:
                 return None
             time.sleep(0.1)
 
+    def settle(self, most: float) -> None:
+        """Wait until its memory no longer grows: whatever it starts is then there. At most so many seconds."""
+        deadline, before = time.monotonic() + most, -1
+        while self.running and time.monotonic() < deadline:
+            # Without a stream the engine looks twice, a second apart, before it answers.
+            usage = self.container.stats(stream=False)["memory_stats"].get("usage", 0)
+            if usage <= before * 1.02:
+                return
+            before = usage
+
     def stop(self, patience: int = 10) -> tuple[float, int]:
         """`docker stop`: how many seconds it took, and the exit code."""
         begun = time.monotonic()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Iterator
 
 from curriculum.labs import judge
@@ -25,7 +26,9 @@ judge("hammer-nail-first")(_plan)
 
 @judge("hammer-box-first")
 def box_first(lab: Lab) -> Iterator[Finding]:
-    """As above, but whether it is enough tells only a running program."""
+    """As above, but whether it is enough tells only a running program, which works as long as its plan says."""
+    if lab.live:
+        time.sleep(float((lab.yaml("plan.yaml") or [{}])[0].get("seconds", 0)))
     for finding in _plan(lab):
         if finding.criterion != "enough" or lab.live:
             yield finding
