@@ -32,6 +32,7 @@ import time
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
+from datetime import datetime
 from functools import cached_property
 from pathlib import Path
 from typing import IO, Any
@@ -531,6 +532,18 @@ class Box:
             if time.monotonic() >= deadline:
                 return None
             time.sleep(0.1)
+
+    @property
+    def starved(self) -> bool:
+        """Whether the kernel ended a process in it for want of memory. While the first one lives, only an event tells."""
+        state = self.state
+        if state["OOMKilled"] or state["ExitCode"] == 137:
+            return True
+        client = self._docker.client
+        # Up to now, by the engine's clock: it answers at once.
+        now = datetime.fromisoformat(client.info()["SystemTime"]).timestamp()
+        only = {"container": self.container.id, "event": "oom"}
+        return any(client.events(filters=only, since=1, until=f"{now:.6f}"))
 
     def settle(self, most: float) -> None:
         """Wait until its memory no longer grows: whatever it starts is then there. At most so many seconds."""

@@ -85,9 +85,8 @@ def _fits(lab: Lab, docker: Docker, build: Build, port: str) -> Finding:
         box.settle(30)
         for _ in range(30):
             served = serves(lab, "fits", box, port) if served.result == "met" else served
-        state = box.state
-        if state.get("OOMKilled") or state.get("ExitCode") == 137:
+        if box.starved:
             return lab.found("fits", False, found=f"OOMKilled, {memory} MB", fault="memory", how="real")
-        if served.result == "met" and not state["Running"]:
+        if served.result == "met" and not box.running:
             return lab.found("fits", False, found=box.last, fault="ended", how="real")
         return served
