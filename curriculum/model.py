@@ -155,10 +155,19 @@ class Practice:
 
 @content
 class Verified:
-    """When, and against which version, a template's content was last proved."""
+    """When a template's content was last proved; against which version, where there is something to run."""
 
-    version: str
+    version: str | None = None
     date: dt.date
+
+
+@content
+class Change:
+    """What changed lately about a tool, with the page where it was read."""
+
+    text: Text
+    date: dt.date
+    url: Address
 
 
 @content
@@ -175,6 +184,7 @@ class FrontMatter:
     hours: Hours
     practice: tuple[Annotated[Practice, Before(_gather)], ...] = ()
     verified: Verified
+    changes: tuple[Annotated[Change, Before(_gather)], ...] = ()
     aliases: tuple[str, ...] = ()
     formerly: tuple[Slug, ...] = ()
 
@@ -189,13 +199,21 @@ class Reading:
     look_for: Text
 
 
+def readings_for(readings: tuple[Reading, ...], lang: str) -> tuple[Reading, ...]:
+    """The readings that hours count: those in the reader's language, else those in others."""
+    return tuple(reading for reading in readings if reading.lang == lang) or readings
+
+
 @content
 class Example:
-    """An example with its recorded output. The tests run it again (see docs/template-format.md)."""
+    """An example: files, and a session with its recorded output, which the tests run again; at least one of the two.
+
+    docs/template-format.md tells how.
+    """
 
     needs: tuple[str, ...] = ()
     files: dict[str, str] = field(default_factory=dict)
-    session: Annotated[str, _matching(r"^\$ \S", 20_000)]
+    session: Annotated[str, _matching(r"^\$ \S", 20_000)] = ""
 
     def commands(self) -> list[tuple[str, str]]:
         """Each command of the session with what it printed."""
@@ -220,10 +238,6 @@ class Lesson:
     readings: Annotated[tuple[Reading, ...], Len(0, 4)] = ()
     formerly: tuple[Slug, ...] = ()
 
-    def readings_for(self, lang: str) -> tuple[Reading, ...]:
-        """The readings that hours count: those in the reader's language, else those in others."""
-        return tuple(reading for reading in self.readings if reading.lang == lang) or self.readings
-
 
 @content
 class Item:
@@ -242,6 +256,7 @@ class Checklist:
 
     checklist: Level
     items: Annotated[tuple[Annotated[Item, Before(_gather)], ...], Len(1)]
+    readings: Annotated[tuple[Reading, ...], Len(0, 6)] = ()
 
 
 @content

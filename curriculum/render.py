@@ -18,7 +18,7 @@ from curriculum import snapshot
 from curriculum.cache import cache_folder
 from curriculum.errors import ContentError, Fault, RequestError
 from curriculum.messages import say
-from curriculum.model import LEVELS, Exercise, Lesson, PhasePlan, Request, Step, Story, words
+from curriculum.model import LEVELS, Exercise, Lesson, PhasePlan, Reading, Request, Step, Story, words
 from curriculum.personal import fill, told
 from curriculum.request import literals, number
 from curriculum.roadmap import Roadmap, duration, hours, long_date, span
@@ -148,25 +148,21 @@ class Page:
         )
         parts = [f"#### {heading}", prose]
         if lesson.readings:
-            parts.append(
-                "\n".join(
-                    [
-                        self.say("page.readings"),
-                        "",
-                        *(
-                            self.say(
-                                "page.reading",
-                                url=reading.url,
-                                time=duration(reading.minutes, self.lang),
-                                language=self.say(f"language.{reading.lang}"),
-                                look_for=words(reading.look_for, self.lang),
-                            )
-                            for reading in lesson.readings
-                        ),
-                    ]
-                )
-            )
+            parts.append(f"{self.say('page.readings')}\n\n{self.readings(lesson.readings)}")
         return markdown(section.name, "\n\n".join(parts))
+
+    def readings(self, readings: tuple[Reading, ...]) -> str:
+        """A Markdown list of pages to read."""
+        return "\n".join(
+            self.say(
+                "page.reading",
+                url=reading.url,
+                time=duration(reading.minutes, self.lang),
+                language=self.say(f"language.{reading.lang}"),
+                look_for=words(reading.look_for, self.lang),
+            )
+            for reading in readings
+        )
 
     def exercise(self, section: Section, heading: str = "page.exercise") -> Iterator[Json]:
         exercise: Exercise = section.content
@@ -223,14 +219,18 @@ class Page:
         return "\n\n".join(parts)
 
     def practice(self) -> Iterator[Json]:
-        pieces = [piece for piece in self.template.front.practice if piece.level == self.level]
-        if pieces:
+        """What a level's lessons and exercises leave to the learner: pages to read, named work of one's own."""
+        parts = []
+        if readings := self.template.readings(self.level):
+            parts.append(f"#### {self.say('page.to-read', tool=self.title)}\n\n{self.readings(readings)}")
+        if pieces := [piece for piece in self.template.front.practice if piece.level == self.level]:
             lines = [
                 self.say("page.practice-item", text=words(p.text, self.lang), time=duration(p.minutes, self.lang))
                 for p in pieces
             ]
-            source = f"#### {self.say('page.practice', tool=self.title)}\n\n" + "\n".join(lines)
-            yield markdown(f"{self.tool}-practice", source)
+            parts.append(f"#### {self.say('page.practice', tool=self.title)}\n\n" + "\n".join(lines))
+        if parts:
+            yield markdown(f"{self.tool}-practice", "\n\n".join(parts))
 
 
 def example(lesson: Lesson) -> str:
@@ -239,7 +239,8 @@ def example(lesson: Lesson) -> str:
     parts = []
     for file, text in lesson.example.files.items():
         parts += [f"`{file}`", _fenced(text, _fence_language(file))]
-    parts.append(_fenced(lesson.example.session, "console"))
+    if lesson.example.session:
+        parts.append(_fenced(lesson.example.session, "console"))
     return "\n\n".join(parts)
 
 
@@ -603,7 +604,11 @@ class Book:
             docs_name=re.sub(r"^https://(www\.)?|/$", "", tool.docs),
             hours=hours(step.minutes, self.lang),
             made_of=self.roadmap.made_of(step),
-            estimate=step.contents is None,
+            estimate=not (step.contents and step.contents.exercises),
+            changes=[
+                SimpleNamespace(text=words(c.text, self.lang), date=long_date(c.date, self.lang), url=c.url)
+                for c in (template.front.changes if template else ())
+            ],
             span=span(step.start, step.end, self.lang) if step.left else say(self.lang, "study.finished"),
             why=self.roadmap.why_step(step),
             verified=template.front.verified if template else None,

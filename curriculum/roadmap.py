@@ -117,6 +117,8 @@ class Roadmap:
         if step.contents is None:
             return say(self.lang, "hours.estimate")
         parts = self._parts(step.contents)
+        if not step.contents.exercises:
+            parts.append(say(self.lang, "hours.no-exercises"))
         if step.test_out:
             template = self.tools[step.tool].template
             section = template.test_out(step.level) if template else None

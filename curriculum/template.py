@@ -13,7 +13,19 @@ from pathlib import Path
 from typing import Any
 
 from curriculum.errors import ContentError, Fault, near
-from curriculum.model import FORMAT, LEVELS, Checklist, Exercise, FrontMatter, Hours, Item, Lesson, Minutage
+from curriculum.model import (
+    FORMAT,
+    LEVELS,
+    Checklist,
+    Exercise,
+    FrontMatter,
+    Hours,
+    Item,
+    Lesson,
+    Minutage,
+    Reading,
+    readings_for,
+)
 from curriculum.source import Cell, Document, Notebook, load_notebook, parse_yaml, validated
 
 #: The kinds of section, by the key that opens them.
@@ -135,12 +147,17 @@ class Template:
     def items(self, level: str) -> tuple[Item, ...]:
         return tuple(item for section in self.of("checklist", level) for item in section.content.items)
 
+    def readings(self, level: str) -> tuple[Reading, ...]:
+        """The pages to read that belong to no lesson."""
+        return tuple(reading for section in self.of("checklist", level) for reading in section.content.readings)
+
     def minutage(self, level: str, lang: str) -> Minutage:
         """What the hours of a level are made of, for a reader of `lang`."""
         lessons = [section.content for section in self.lessons(level)]
+        readings = [*(lesson.readings for lesson in lessons), self.readings(level)]
         return Minutage(
             lessons=sum(lesson.minutes for lesson in lessons),
-            readings=sum(reading.minutes for lesson in lessons for reading in lesson.readings_for(lang)),
+            readings=sum(reading.minutes for some in readings for reading in readings_for(some, lang)),
             exercises=sum(section.content.minutes for section in self.exercises(level)),
             practice=sum(practice.minutes for practice in self.front.practice if practice.level == level),
         )
