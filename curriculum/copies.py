@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import hashlib
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
 from curriculum.engine import worked_in
@@ -13,6 +15,9 @@ from curriculum.stencil import Copies, Person
 from curriculum.store import Store
 
 Json = dict[str, Any]
+
+#: Files that a worker writes at the same time.
+THREADS = 4
 
 
 @dataclass(frozen=True)
@@ -38,7 +43,9 @@ def write_chunk(store: Store, chunk: Chunk) -> list[Json]:
     `made`: written. `unchanged`: already there, byte by byte. `skipped`: another file is there and the learner has
     worked in it, so that it was left alone. `failed`: it could not be written; nothing half-written stays.
     """
-    return [_write(store, chunk, seat) for seat in chunk.seats]
+    # While one thread waits for the disk or the network, others make the next texts.
+    with ThreadPoolExecutor(THREADS) as threads:
+        return list(threads.map(partial(_write, store, chunk), chunk.seats))
 
 
 def _write(store: Store, chunk: Chunk, seat: Seat) -> Json:

@@ -437,12 +437,13 @@ class Book:
         return cells + self._phase(phase)
 
     def _phase(self, phase: PhasePlan) -> list[Json]:
-        cells = list(self._frame("phase", phase=self._phase_view(phase), suffix=phase.phase))
+        view = self._phase_view(phase)
+        cells = list(self._frame("phase", phase=view, suffix=phase.phase))
         for group in _groups(phase.steps, self.roadmap.tools):
             page = self._page(group[0])
             views = [self._step_view(step) for step in group]
             part = "tool" if page else "card"
-            cells += self._frame(part, phase=self._phase_view(phase), step=views[0], steps=views, suffix=group[0].tool)
+            cells += self._frame(part, phase=view, step=views[0], steps=views, suffix=group[0].tool)
             if page:
                 cells += page.cells(group[0].confirm)
         return cells

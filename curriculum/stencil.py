@@ -10,7 +10,7 @@ from __future__ import annotations
 import hashlib
 import json
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from dataclasses import dataclass
 from json.encoder import encode_basestring
 from typing import Any
@@ -116,12 +116,13 @@ class Stencil:
     def copies(self) -> Copies:
         """What makes many notebooks of it; it holds no more than that takes, and travels to workers."""
         forms = {}
+        places = {Place(name): n for n, name in enumerate(_general(Person("", "", "")))}
         for marked in self.cells:
             exercise = self.exercises.get(marked["id"])
-            form = _Form(marked, exercise.values if exercise else {})
+            form = _Form(marked, exercise.values if exercise else {}, places)
             if form.open:
                 forms[marked["id"]] = form
-        return Copies(tuple(self._pieces(forms)), forms)
+        return Copies(tuple(self._pieces(forms)), forms, tuple(places))
 
     def _filled(self, marked: Json, person: Person) -> Json:
         cell_id = marked["id"]
@@ -159,18 +160,32 @@ class Stencil:
 
 
 @dataclass(frozen=True)
+class Place:
+    """What is filled in at a mark: something of the learner's own, or what their study draws for a value."""
+
+    name: str
+    value: Value | None = None
+
+
+@dataclass(frozen=True)
 class Copies:
     """The text of a plan's notebook, cut where learners differ: bytes as they are, or what is filled in and where."""
 
     pieces: tuple[bytes | tuple[str, str], ...]
     forms: Mapping[str, _Form]
+    places: tuple[Place, ...]
 
     def text(self, person: Person) -> bytes:
         """`dumps(stencil.notebook(person))` in UTF-8."""
         general = _general(person)
-        draws = dict.fromkeys(place for form in self.forms.values() for place in form.draws)
-        drawn = {place: draw(person.study, *place) for place in draws}
-        filled = {name: form.fill(general, drawn) for name, form in self.forms.items()}
+        words = [draw(person.study, p.name, p.value) if p.value else general[p.name] for p in self.places]
+        values = _Values(
+            words,
+            [word.encode() for word in words],
+            [encode_basestring(word)[1:-1].encode() for word in words],
+            [cell_len(word) for word in words],
+        )
+        filled = {name: form.fill(values) for name, form in self.forms.items()}
         parts = []
         for piece in self.pieces:
             if isinstance(piece, bytes):
@@ -184,6 +199,16 @@ class Copies:
             else:
                 parts.append(filled[name][kind == "digest"])
         return b"".join(parts)
+
+
+@dataclass(frozen=True, slots=True)
+class _Values:
+    """A person's words by the numbers of their places: as text, as bytes, as bytes within JSON, and their columns."""
+
+    words: list[str]
+    source: list[bytes]
+    json: list[bytes]
+    columns: list[int]
 
 
 def _around(cells: list[Json], about: Json) -> Json:
@@ -216,74 +241,84 @@ def _general(person: Person) -> dict[str, str]:
 class _Form:
     """The source of a cell with marks, made ready to be filled many times."""
 
-    def __init__(self, marked: Json, values: Mapping[str, Value]) -> None:
+    def __init__(self, marked: Json, values: Mapping[str, Value], places: dict[Place, int]) -> None:
         self.markdown = marked["cell_type"] == "markdown"
-        known = {*values, *_general(Person("", "", ""))}
-        #: The source and the same as JSON lines, both in pieces: as they are, or a line that is to be filled.
-        self.pieces: list[tuple[bytes, bytes] | _Line] = []
-        self.tenths, fenced, same = 0, False, [b"", b""]
+        known = {place.name: place for place in places if place.value is None}
+        known |= {name: Place(name, value) for name, value in values.items()}
+        #: The source and the same as JSON lines, both in pieces: text as it is, or the number of a place.
+        source: list[bytes | int] = []
+        array: list[bytes | int] = []
+        self.lines: list[_Line] = []
+        self.tenths, fenced = 0, False
         for text in "".join(marked["source"]).strip("\n").splitlines(keepends=True):
             fenced ^= text.startswith("```")
             prose = self.markdown and not fenced
-            pieces = _split(text, known)
-            if len(pieces) > 1:
-                self.pieces += [(same[0], same[1]), _Line(pieces, prose)]
-                same = [b"", b""]
-                continue
-            same[0] += text.encode()
-            same[1] += _SEPARATOR + encode_basestring(text).encode()
-            self.tenths += _unseen(text) if prose else 0
-        self.pieces.append((same[0], same[1]))
-        names = dict.fromkeys(name for piece in self.pieces if isinstance(piece, _Line) for name in piece.names)
-        self.open = bool(names)
-        self.draws = [(name, values[name]) for name in names if name in values]
+            pieces: list[str | int] = []
+            for n, piece in enumerate(_split(text, known)):
+                pieces.append(places.setdefault(known[piece], len(places)) if n % 2 else piece)
+            array.append(_SEPARATOR + b'"')
+            for part in pieces:
+                source.append(part if isinstance(part, int) else part.encode())
+                array.append(part if isinstance(part, int) else encode_basestring(part)[1:-1].encode())
+            array.append(b'"')
+            if prose and len(pieces) > 1:
+                self.lines.append(_Line(pieces))
+            elif prose:
+                self.tenths += _unseen(text)
+        self.source, self.array = _Pieces(source), _Pieces(array)
+        self.open = bool(self.source.places)
 
-    def fill(self, general: Mapping[str, str], drawn: Mapping[tuple[str, Value], str]) -> tuple[bytes, bytes]:
+    def fill(self, values: _Values) -> tuple[bytes, bytes]:
         """The cell's lines as a JSON array, and their digest."""
-        values = {**general, **{place[0]: drawn[place] for place in self.draws}} if self.draws else general
-        source, lines, tenths = [], [], self.tenths
-        for piece in self.pieces:
-            if isinstance(piece, _Line):
-                text = piece.fill(values)
-                source.append(text.encode())
-                lines += [_SEPARATOR, encode_basestring(text).encode()]
-                tenths += piece.unseen(text, values)
-            else:
-                source.append(piece[0])
-                lines.append(piece[1])
-        array = b"".join(lines)
-        if self.markdown and (empty := _whole(tenths)):
-            source.append(b"\n" * empty)
+        source, array = self.source.fill(values.source), self.array.fill(values.json)
+        if self.markdown and (empty := _whole(self.tenths + sum(line.unseen(values) for line in self.lines))):
+            source += b"\n" * empty
             array = array[:-1] + b'\\n"' + (_SEPARATOR + b'"\\n"') * (empty - 1)
-        sha = hashlib.sha256(b"".join(source)).hexdigest()[:16].encode()
+        sha = hashlib.sha256(source).hexdigest()[:16].encode()
         return b"[" + array[1:] + b"\n   ]", sha
 
 
+class _Pieces:
+    """Bytes with places in them."""
+
+    def __init__(self, pieces: list[bytes | int]) -> None:
+        self.parts: list[bytes] = [b""]
+        #: Where in `parts` which place is filled in.
+        self.places: list[tuple[int, int]] = []
+        for piece in pieces:
+            if isinstance(piece, int):
+                self.places.append((len(self.parts), piece))
+                self.parts += [b"", b""]
+            else:
+                self.parts[-1] += piece
+
+    def fill(self, values: list[bytes]) -> bytes:
+        parts = self.parts.copy()
+        for part, place in self.places:
+            parts[part] = values[place]
+        return b"".join(parts)
+
+
 class _Line:
-    """A line with marks: its pieces, the names of the marks at the odd places."""
+    """A line of prose with places in it."""
 
-    def __init__(self, pieces: list[str], prose: bool) -> None:
-        self.pieces, self.prose = pieces, prose
-        self.names = pieces[1::2]
-        self.linked = "](" in "".join(pieces[::2])
-        self.columns = sum(map(cell_len, pieces[::2]))
+    def __init__(self, pieces: list[str | int]) -> None:
+        self.pieces = pieces
+        texts = [piece for piece in pieces if isinstance(piece, str)]
+        self.places = [piece for piece in pieces if isinstance(piece, int)]
+        self.linked = "](" in "".join(texts)
+        self.columns = sum(map(cell_len, texts))
+        self.tenths = ROW_PADDING * bool(texts[0].startswith("|"))
 
-    def fill(self, values: Mapping[str, str]) -> str:
-        pieces = self.pieces.copy()
-        pieces[1::2] = [values[name] for name in self.names]
-        return "".join(pieces)
-
-    def unseen(self, text: str, values: Mapping[str, str]) -> int:
-        """`_unseen(text)`; what is wide is measured once, where no address has to be left out."""
-        if not self.prose:
-            return 0
+    def unseen(self, values: _Values) -> int:
+        """`_unseen` of the filled line; what is wide is measured once, where no address has to be left out."""
         if self.linked:
-            return _unseen(text)
-        columns = self.columns + sum(cell_len(values[name]) for name in self.names)
-        return 10 * (columns // PAGE_COLUMNS) + ROW_PADDING * text.startswith("|")
+            return _unseen("".join(values.words[piece] if isinstance(piece, int) else piece for piece in self.pieces))
+        columns = self.columns + sum(values.columns[place] for place in self.places)
+        return 10 * (columns // PAGE_COLUMNS) + self.tenths
 
 
-def _split(text: str, names: set[str]) -> list[str]:
+def _split(text: str, names: Collection[str]) -> list[str]:
     """A line cut at the marks that are known; every other mark stays text."""
     pieces = [""]
     for n, piece in enumerate(MARK.split(text)):
