@@ -69,6 +69,10 @@ def _with_output(cell: Json, picture: snapshot.Picture) -> Json:
     return {**cell, "outputs": [{"output_type": "display_data", "data": data, "metadata": {}}]}
 
 
+def _source(cell: Json) -> str:
+    return "".join(cell["source"]).strip("\n")
+
+
 def _fenced(text: str, language: str = "") -> str:
     fence = "```"
     while fence in text:
@@ -112,8 +116,22 @@ class Page:
                 yield from self.exercise(section)
             elif not listed:
                 listed = True
-                yield self.checklist(f"{self.tool}-checklist", (self.level,), f'checklist("{self.tool}")')
-        yield from self.practice()
+                yield self.own_checklist()
+        if own := self.practice():
+            yield markdown(f"{self.tool}-practice", own)
+
+    def brief(self, confirm: tuple[str, ...]) -> Iterator[str]:
+        """The Markdown of a level without exercises; its checklist goes below it."""
+        if below := [level for level in confirm if self.template.items(level)]:
+            calls = [f'`checklist("{self.tool}", "{level}")`' for level in below]
+            yield self.say("page.below", tool=self.title, calls=calls)
+        for section in self.template.lessons(self.level):
+            yield _source(self.lesson(section))
+        if own := self.practice():
+            yield own
+
+    def own_checklist(self) -> Json:
+        return self.checklist(f"{self.tool}-checklist", (self.level,), f'checklist("{self.tool}")')
 
     def confirm(self, levels: tuple[str, ...]) -> Iterator[Json]:
         test_out = self.template.test_out(self.level) if levels else None
@@ -218,7 +236,7 @@ class Page:
         parts.append("\n".join(f"{n}. {words(hint.text, self.lang)}" for n, hint in enumerate(exercise.hints, start=1)))
         return "\n\n".join(parts)
 
-    def practice(self) -> Iterator[Json]:
+    def practice(self) -> str:
         """What a level's lessons and exercises leave to the learner: pages to read, named work of one's own."""
         parts = []
         if readings := self.template.readings(self.level):
@@ -229,8 +247,7 @@ class Page:
                 for p in pieces
             ]
             parts.append(f"#### {self.say('page.practice', tool=self.title)}\n\n" + "\n".join(lines))
-        if parts:
-            yield markdown(f"{self.tool}-practice", "\n\n".join(parts))
+        return "\n\n".join(parts)
 
 
 def example(lesson: Lesson) -> str:
@@ -444,7 +461,10 @@ class Book:
             views = [self._step_view(step) for step in group]
             part = "tool" if page else "card"
             cells += self._frame(part, phase=view, step=views[0], steps=views, suffix=group[0].tool)
-            if page:
+            if page and page.template.brief(page.level):
+                cells[-1] = markdown(cells[-1]["id"], "\n\n".join([_source(cells[-1]), *page.brief(group[0].confirm)]))
+                cells.append(page.own_checklist())
+            elif page:
                 cells += page.cells(group[0].confirm)
         return cells
 
@@ -498,7 +518,9 @@ class Book:
                     content = section.content
                     return SimpleNamespace(
                         kind=section.kind,
-                        link=self._link(phase.number, section.name),
+                        link=self._link(
+                            phase.number, f"tool-{step.tool}" if template.brief(step.level) else section.name
+                        ),
                         title=words(content.title, self.lang),
                         time=duration(content.minutes, self.lang),
                         tool=self.roadmap.title(step.tool),

@@ -254,7 +254,9 @@ class Session:
                 taught = {f"{tool}.{item.id}" for item in template.items(level) if item.lesson == section.name}
                 waits = taught & open_items if section.kind == "lesson" else not state.passed(section.name)
                 if waits:
-                    return words(section.content.title, self.lang), self._place(section.name)
+                    # A step without exercises is one cell of a whole study.
+                    cell = f"tool-{tool}" if self.course and template.brief(level) else section.name
+                    return words(section.content.title, self.lang), self._place(cell)
             if open_items:
                 return words(template.front.title, self.lang), self._place(f"{tool}-checklist")
         return None

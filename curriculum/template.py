@@ -140,6 +140,10 @@ class Template:
     def exercises(self, level: str) -> tuple[Section, ...]:
         return self.of("exercise", level)
 
+    def brief(self, level: str) -> bool:
+        """Whether a level has nothing to write: in a study it is one text, under its tool's heading, and a checklist."""
+        return not self.exercises(level) and not self.test_out(level)
+
     def work(self, level: str) -> tuple[Section, ...]:
         """The lessons and exercises of a level, in the order in which a learner meets them."""
         return tuple(s for s in self.sections if s.level == level and s.kind in {"lesson", "exercise"})
