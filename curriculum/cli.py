@@ -180,6 +180,14 @@ def _option_lang(command: Command) -> Command:
     )
 
 
+_option_depth = click.option(
+    "--depth",
+    metavar="NEED",
+    default="",
+    help="How far the plan goes: must (the core), should (what is recommended too; the default), could (everything).",
+)
+
+
 def _option_content(command: Command) -> Command:
     return click.option("--content", metavar="DIR", help="A content pack that stands over ours.")(command)
 
@@ -235,6 +243,14 @@ def _request_options(command: Command) -> Command:
             "--only", metavar="TOOLS", multiple=True, help="Only these tools.", shell_complete=_complete("tool")
         ),
         click.option(
+            "--prefer",
+            metavar="TOOLS",
+            multiple=True,
+            help="These tools too; of several for one job, these.",
+            shell_complete=_complete("tool"),
+        ),
+        _option_depth,
+        click.option(
             "--industry",
             metavar="INDUSTRY",
             default="",
@@ -265,6 +281,10 @@ def _cohort_options(command: Command) -> Command:
         click.option("--pause", metavar="FROM..TO", multiple=True, help="Days without study. Repeatable."),
         click.option("--phase", metavar="PHASE", multiple=True, help="Only these phases. Repeatable."),
         click.option("--only", metavar="TOOLS", multiple=True, help="Only these tools."),
+        click.option(
+            "--prefer", metavar="TOOLS", multiple=True, help="These tools too; of several for one job, these."
+        ),
+        _option_depth,
         click.option("--industry", metavar="INDUSTRY", default="", help="Where the exercises' story plays."),
         click.option("--fit", is_flag=True, help="Keep what meets the deadline."),
         click.option("--single", is_flag=True, help="One notebook each, however long."),
@@ -741,6 +761,8 @@ def reset(study: str, exercise: str, lang: str) -> None:
 @click.option("--start-again-from", metavar="DATE", default="", help="Plan what is left from this day on; or `today`.")
 @click.option("--deadline", metavar="DATE", default="", help="Another last day.")
 @click.option("--pause", metavar="FROM..TO", multiple=True, help="Days without study. Repeatable.")
+@click.option("--prefer", metavar="TOOLS", multiple=True, help="These tools too; of several for one job, these.")
+@_option_depth
 @click.option("--industry", metavar="INDUSTRY", default="", help="Another industry for the exercises' story.")
 @click.option("--learner", metavar="NAME", default="", help="Another spelling of the name, where the study has an id.")
 @_option_content

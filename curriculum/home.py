@@ -31,6 +31,8 @@ PARAMETERS: dict[str, tuple[type, ...]] = {
     "pause": (list,),
     "phase": (list,),
     "only": (list,),
+    "prefer": (list,),
+    "depth": (str,),
     "fit": (bool,),
     "single": (bool,),
     "variant": (str,),

@@ -17,7 +17,7 @@ from curriculum.errors import ContentError, CurriculumError, Fault, near
 from curriculum.messages import LANGUAGES
 from curriculum.model import LEVELS, MARK, RESERVED_PORTS, Checklist, Exercise, Lesson, Role
 from curriculum.routes import read_install
-from curriculum.source import Notebook, anchors, literal_assignments, load_notebook, load_text, parse_yaml
+from curriculum.source import Document, Notebook, anchors, literal_assignments, load_notebook, load_text, parse_yaml
 from curriculum.template import TAGS, Section, Template, parse_template, translations
 from curriculum.translation import Translated, of_document, of_section
 
@@ -164,10 +164,31 @@ def lint_role(path: Path, stem: str, known: Collected) -> Iterator[Fault]:
                     document.line(("phases", n, "duties")),
                     {"name": duty, "near": near(duty, duties)},
                 )
+    yield from _choices(role, file, document)
     for ids, where in _id_lists(role):
         for slug, count in Counter(ids).items():
             if count > 1:
                 yield Fault(file, "duplicate-id", None, document.line(where), {"name": slug})
+
+
+def _choices(role: Role, file: str, document: Document) -> Iterator[Fault]:
+    """Tools of which a plan takes one stand in the path with one need; a tool is one of several for one job at most."""
+    places = {place.tool: place for phase in role.phases for topic in phase.topics for place in topic.tools}
+    seen: dict[str, str] = {}
+    for c, choice in enumerate(role.choices):
+        needs = set()
+        for n, entry in enumerate(choice.tools):
+            line = document.line(("choices", c, "tools", n))
+            if entry.tool in seen:
+                yield Fault(file, "duplicate-tool", None, line, {"name": entry.tool})
+            seen[entry.tool] = choice.id
+            if entry.tool not in places:
+                yield Fault(file, "choice-not-placed", None, line, {"name": entry.tool})
+                continue
+            place = places[entry.tool]
+            needs.add((tuple(place.need_at(level) for level in LEVELS), place.assumed_from))
+        if len(needs) > 1:
+            yield Fault(file, "choice-needs-differ", None, document.line(("choices", c)), {"name": choice.id})
 
 
 def _id_lists(role: Role) -> Iterator[tuple[list[str], tuple[str | int, ...]]]:
@@ -196,6 +217,8 @@ def _role_references(role: Role) -> Iterator[tuple[tuple[str | int, ...], str]]:
             yield from ((("trends", g, "items", i, "tools", n), tool) for n, tool in enumerate(item.tools))
     for g, platform in enumerate(role.platforms):
         yield from ((("platforms", g, "tools", n, "tool"), entry.tool) for n, entry in enumerate(platform.tools))
+    for c, choice in enumerate(role.choices):
+        yield from ((("choices", c, "tools", n, "tool"), entry.tool) for n, entry in enumerate(choice.tools))
     for q, question in enumerate(role.questions):
         yield from ((("questions", q, "known", n), tool) for n, tool in enumerate(question.known))
     for t, tool in enumerate(role.tools):

@@ -451,6 +451,23 @@ class Phase:
 
 
 @content
+class Alternative:
+    """One of several tools for the same job, with when to take it."""
+
+    tool: Slug
+    when: Text
+
+
+@content
+class Choice:
+    """Tools of which a plan takes one: the learner's, else the first. They stand in the path with the same need."""
+
+    id: Slug
+    title: Text
+    tools: Annotated[tuple[Alternative, ...], Len(2)]
+
+
+@content
 class Industry:
     id: Slug
     title: Text
@@ -515,6 +532,7 @@ class Role:
     levels: tuple[RoleLevel, ...]
     questions: tuple[Annotated[Question, Before(_gather)], ...] = ()
     phases: Annotated[tuple[Phase, ...], Len(1), After(_prelude_first)]
+    choices: tuple[Choice, ...] = ()
     industries: tuple[Industry, ...] = ()
     team: tuple[Titled, ...] = ()
     aptitudes: tuple[Titled, ...] = ()
@@ -561,6 +579,8 @@ class Request:
     pauses: tuple[tuple[dt.date, dt.date], ...] = ()
     phases: tuple[str, ...] = ()
     only: tuple[str, ...] = ()
+    prefer: tuple[str, ...] = ()
+    depth: str = "should"
     fit: bool = False
     single: bool = False
     variant: str = "learner"

@@ -1,6 +1,7 @@
 """From a request, a role and its tools to a plan. Pure: no files, no clock.
 
-A tool is in a plan when its topic needs it at the level (`must` or `should`), or when the learner asks for it by name.
+A tool is in a plan when its topic needs it at the level, as deep as the request goes (`must`, `should` or `could`), or
+when the learner asks for it by name. Of several tools for one job it is the one that the learner prefers, else the first.
 A tool that a planned tool builds on comes in too, unless the learner knows it or the level assumes it. Within the
 phases the order of topics holds, but nothing comes before what it builds on.
 """
@@ -9,11 +10,24 @@ from __future__ import annotations
 
 import datetime as dt
 import math
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 
 from curriculum.errors import RequestError
-from curriculum.model import LEVELS, Deadline, Phase, PhasePlan, Plan, Reason, Request, Role, Skip, Step, TopicTool
+from curriculum.model import (
+    LEVELS,
+    NEEDS,
+    Deadline,
+    Phase,
+    PhasePlan,
+    Plan,
+    Reason,
+    Request,
+    Role,
+    Skip,
+    Step,
+    TopicTool,
+)
 from curriculum.template import Section, Tool
 
 
@@ -90,6 +104,7 @@ def _choose(
     """Which tools are in, and why; which are not, and why. Together they are every tool that has a place or a name."""
     level, known = request.level, set(request.known)
     phases = {number for number, phase in enumerate(role.phases) if not request.phases or phase.id in request.phases}
+    picks = dict(_picks(request, role, entries))
     chosen: dict[str, Reason] = {}
     skips: dict[str, Reason] = {}
     for tool, entry in entries.items():
@@ -103,12 +118,19 @@ def _choose(
             skips[tool] = Reason("other-phase")
         elif tool in known:
             skips[tool] = Reason("known")
+        elif tool in request.prefer:
+            chosen[tool] = Reason("asked-for")
         elif entry.place.assumed_at(level):
             skips[tool] = _assumed(tools[tool], level)
-        elif need == "could":
+        elif NEEDS.index(need) > NEEDS.index(request.depth):
             skips[tool] = Reason("optional")
+        elif (taken := picks.get(tool, tool)) != tool:
+            skips[tool] = Reason("alternative", (taken,))
         else:
             chosen[tool] = Reason(f"topic-{need}", (), {"phase": entry.phase, "topic": entry.topic})
+    for tool in request.prefer:
+        if tool not in entries and tool in tools and tool not in known and not request.only:
+            chosen[tool] = Reason("asked-for")
     if request.only:
         for tool in request.only:
             if tool not in entries and tool in tools:
@@ -131,6 +153,17 @@ def _choose(
             skips.pop(need, None)
             waiting.append(need)
     return chosen, skips
+
+
+def _picks(request: Request, role: Role, entries: Mapping[str, Entry]) -> Iterator[tuple[str, str]]:
+    """Every tool that is one of several for a job, with the one that is taken: preferred, known, or the first."""
+    for choice in role.choices:
+        tools = [entry.tool for entry in choice.tools if entry.tool in entries]
+        wanted = [
+            *(tool for tool in tools if tool in request.prefer),
+            *(tool for tool in tools if tool in request.known),
+        ]
+        yield from ((tool, (wanted or tools)[0]) for tool in tools)
 
 
 def _assumed(tool: Tool, level: str) -> Reason:

@@ -634,6 +634,7 @@ class Book:
             ],
             span=span(step.start, step.end, self.lang) if step.left else say(self.lang, "study.finished"),
             why=self.roadmap.why_step(step),
+            alternatives=[self.roadmap.why_skip(skip) for skip in self.roadmap.alternatives(step.tool)],
             verified=template.front.verified if template else None,
             verified_on=long_date(template.front.verified.date, self.lang) if template else "",
             exercises=[words(s.content.title, self.lang) for s in template.exercises(step.level)] if template else [],

@@ -17,7 +17,7 @@ from types import MappingProxyType
 from curriculum.catalog import Catalog
 from curriculum.errors import RequestError, near
 from curriculum.messages import LANGUAGES
-from curriculum.model import LEVELS, Request, Role
+from curriculum.model import LEVELS, NEEDS, Request, Role
 
 #: Hours a week below or above which a plan would not be a plan.
 LEAST_HOURS, MOST_HOURS = 0.5, 80.0
@@ -50,6 +50,8 @@ def resolve(
     pause: Words = (),
     phase: Words | int = (),
     only: Words = (),
+    prefer: Words = (),
+    depth: str = "",
     fit: bool = False,
     single: bool = False,
     variant: str = "learner",
@@ -67,6 +69,7 @@ def resolve(
         ("variant", variant),
         ("industry", industry),
         ("part", part),
+        ("depth", depth),
     ):
         if not isinstance(word, str):
             raise RequestError("name-not-text", value=shown(str(word)), option=option)
@@ -96,6 +99,8 @@ def resolve(
         pauses=tuple(sorted(parse_pause(text) for text in _split(pause))),
         phases=find_phases(the_role, _split(phase)),
         only=find_tools(only, names),
+        prefer=find_preferred(prefer, names, the_role),
+        depth=choice("unknown-depth", depth or "should", NEEDS),
         fit=flag(fit, "fit"),
         single=flag(single, "single"),
         variant=choice("unknown-variant", variant, ("learner", "instructor")),
@@ -121,6 +126,8 @@ def literals(request: Request) -> dict[str, object]:
         "pause": [f"{first}..{last}" for first, last in request.pauses],
         "phase": list(request.phases),
         "only": list(request.only),
+        "prefer": list(request.prefer),
+        "depth": request.depth,
         "fit": request.fit,
         "single": request.single,
         "variant": request.variant,
@@ -215,6 +222,16 @@ def find_tools(words: Words, names: Mapping[str, str]) -> tuple[str, ...]:
     """Tools by slug, title or alias; each once, in the order given."""
     slugs = sorted(set(names.values()))
     return tuple(dict.fromkeys(_named(word, names, "unknown-tool", slugs) for word in _split(words)))
+
+
+def find_preferred(words: Words, names: Mapping[str, str], role: Role) -> tuple[str, ...]:
+    """Tools that a plan takes in; of those that do the same job, one. Raises RequestError for two."""
+    tools = find_tools(words, names)
+    for choice in role.choices:
+        same = [entry.tool for entry in choice.tools if entry.tool in tools]
+        if len(same) > 1:
+            raise RequestError("prefer-two", value=same[0], other=same[1])
+    return tools
 
 
 def _named(word: str, names: Mapping[str, str], key: str, choices: list[str]) -> str:

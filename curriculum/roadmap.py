@@ -107,10 +107,19 @@ class Roadmap:
 
     def why_skip(self, skip: Skip) -> str:
         """Why a tool is not in the plan; the sentence names the tool."""
-        reason = Reason(
-            skip.reason.key, skip.reason.tools, {**skip.reason.params, "tool": self.title(skip.tool), "slug": skip.tool}
-        )
-        return self.why(reason)
+        params = {**skip.reason.params, "tool": self.title(skip.tool), "slug": skip.tool}
+        if skip.reason.key == "alternative":
+            params["when"] = next(
+                words(entry.when, self.lang)
+                for choice in self.role.choices
+                for entry in choice.tools
+                if entry.tool == skip.tool
+            )
+        return self.why(Reason(skip.reason.key, skip.reason.tools, params))
+
+    def alternatives(self, tool: str) -> list[Skip]:
+        """What was left out because a tool of the plan does its job."""
+        return [skip for skip in self.plan.skipped if skip.reason == Reason("alternative", (tool,))]
 
     def made_of(self, step: Step) -> str:
         """What a step's hours are made of; for a tool without template, that they are the role's estimate."""

@@ -46,6 +46,8 @@ _NAMES = {
     "pause": ("pause", "pauses", "break", "休止", "休止期間", "休み"),
     "phase": ("phase", "phases", "フェーズ"),
     "only": ("only", "only tools", "対象", "対象ツール"),
+    "prefer": ("prefer", "preferred", "preferred tools", "使うツール", "希望ツール"),
+    "depth": ("depth", "学ぶ範囲", "範囲"),
     "fit": ("fit", "期限優先", "期限に合わせる"),
     "single": ("single", "一冊", "1 冊にまとめる"),
     "industry": ("industry", "業界", "業種"),

@@ -162,6 +162,25 @@ class Seed:
 
 _STALE = ("stale-translation", "unstamped-translation")
 
+#: Two tools for one job, before a role's list of tools.
+CHOICE = """\
+choices:
+  - id: job
+    title:
+      en: A job
+      ja: 仕事
+    tools:
+      - tool: hammer
+        when:
+          en: Now
+          ja: いま
+      - tool: saw
+        when:
+          en: Then
+          ja: あと
+tools:
+"""
+
 SEEDS = [
     # A role's YAML
     Seed(
@@ -204,6 +223,9 @@ SEEDS = [
     Seed("an unknown duty", TESTER, "", r"^    duties: \[nailing\]", "    duties: [nialing]", "unknown-duty", r"\[nialing", (), "nailing"),
     Seed("a phase twice", TESTER, "", "^  - id: cutting", "  - id: joining", "duplicate-id"),
     Seed("a prelude in the middle", TESTER, "", "^(  - id: cutting)", r"\1\n    prelude: true", "prelude-not-first", "^phases:"),
+    Seed("a choice without a place", TESTER, "", "^          - {tool: saw, need: must}\n((.|\n)*)^tools:\n", r"          - {tool: hammer, need: must}\n\1" + CHOICE, "choice-not-placed", "tool: saw$", ("duplicate-id",)),
+    Seed("a choice between unequals", TESTER, "", "tool: saw, need: must}((.|\n)*)^tools:\n", r"tool: saw, need: could}\1" + CHOICE, "choice-needs-differ", "^  - id: job"),
+    Seed("a choice with a tool twice", TESTER, "", "^tools:\n", CHOICE.replace("saw", "hammer"), "duplicate-tool", r"tool: hammer\n.*\n.*Then"),
     Seed("an unknown level", TESTER, "", "^  - id: advanced", "  - id: advnaced", "bad-choice", "advnaced", ("missing-key",), "advanced"),
     Seed("months that are words", TESTER, "", "months: {from: 1", "months: {from: one", "bad-number", "from: one"),
     Seed("a word for true", TESTER, "", "ongoing: true", "ongoing: maybe", "bad-boolean", "maybe"),

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import datetime as dt
 from dataclasses import replace
+from typing import Any
 
 import pytest
 from hypothesis import given, settings
@@ -12,7 +13,7 @@ from pydantic import TypeAdapter
 
 from curriculum.catalog import catalog_at
 from curriculum.errors import RequestError
-from curriculum.model import LEVELS, Hours, Plan, Request, Role
+from curriculum.model import LEVELS, Alternative, Choice, Hours, Plan, Request, Role
 from curriculum.planner import Calendar, plan_study
 from curriculum.template import Tool
 
@@ -106,6 +107,8 @@ def studies(draw: st.DrawFn) -> tuple[Role, dict[str, Tool], Request]:
         hours_per_week=draw(st.sampled_from([0.5, 3.0, 8.0, 40.0])),
         known=tuple(draw(st.lists(st.sampled_from(names), unique=True, max_size=3))),
         only=tuple(draw(st.lists(st.sampled_from(names), unique=True, max_size=3))),
+        prefer=tuple(draw(st.lists(st.sampled_from(names), unique=True, max_size=2))),
+        depth=draw(st.sampled_from(["must", "should", "could"])),
         pauses=tuple((MONDAY + dt.timedelta(days=a), MONDAY + dt.timedelta(days=a + b)) for a, b in pauses),
         deadline=None if deadline is None else MONDAY + dt.timedelta(days=deadline),
         fit=deadline is not None and draw(st.booleans()),
@@ -264,6 +267,49 @@ def test_only_names_what_is_built_on_but_not_chosen() -> None:
     assert [step.tool for step in plan.steps] == ["kubernetes"]
     assert reasons(plan)["docker"] == "not-chosen-needed"
     assert reasons(plan)["git"] == "not-chosen"
+
+
+def with_choice(role: Role, *tools: str) -> Role:
+    """The role, the tools doing the same job in it."""
+    both = {"en": "x", "ja": "あ"}
+    alternatives = tuple(Alternative(tool=tool, when=both) for tool in tools)
+    return replace(role, choices=(Choice(id="job", title=both, tools=alternatives),))
+
+
+@pytest.mark.parametrize(
+    ("changes", "taken"),
+    [
+        ({}, "jenkins"),
+        ({"prefer": ("gitlab",)}, "gitlab"),
+        ({"known": ("actions",)}, None),
+        ({"prefer": ("gitlab",), "known": ("actions",)}, "gitlab"),
+        ({"depth": "must"}, None),
+        ({"depth": "must", "prefer": ("actions",)}, "actions"),
+        ({"depth": "could"}, "jenkins"),
+    ],
+)
+def test_of_several_tools_for_a_job_one_is_planned(changes: dict[str, Any], taken: str | None) -> None:
+    """The preferred one, else the first; none where one is known or the plan does not go that far."""
+    three = {tool: ([], 5.0) for tool in ("jenkins", "gitlab", "actions")}
+    role, tools = make_role(
+        [[{"tool": "git"}, *({"tool": tool, "need": "should"} for tool in three), {"tool": "go", "need": "could"}]],
+        {"git": ([], 1), **three, "go": ([], 5)},
+    )
+    role = with_choice(role, *three)
+    plan = plan_study(request(**changes), role, tools)
+    deep = changes.get("depth") == "could"
+    assert [step.tool for step in plan.steps] == ["git", *([taken] if taken else []), *(["go"] if deep else [])]
+    for skip in plan.skipped:
+        if skip.reason.key == "alternative":
+            assert skip.reason.tools == ((taken or changes["known"][0]),)
+
+
+def test_a_preferred_tool_is_planned_wherever_it_stands() -> None:
+    """An optional tool that the learner names comes in, with what it builds on, and the rest stays."""
+    plan = plan_study(request(prefer=("istio",)), *make_role(TWO, TOOLS))
+    assert [step.tool for step in plan.steps][-1] == "istio"
+    assert reasons(plan)["istio"] == "asked-for"
+    assert reasons(plan)["git"] == "topic-must"
 
 
 def with_prelude(role: Role) -> Role:
