@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import threading
+from collections import Counter
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -44,6 +46,32 @@ def bucket(
     files.rm("school", recursive=True)
 
 
+@pytest.fixture
+def busy(bucket: Any, monkeypatch: pytest.MonkeyPatch) -> Iterator[Counter[str]]:
+    """The same bucket, but it refuses each new object twice, and those of the learner s005 always: how often, by path."""
+    serving = pytest.importorskip("werkzeug.serving")
+    from moto.moto_server.werkzeug_app import DomainDispatcherApplication, create_backend_app
+
+    refused: Counter[str] = Counter()
+    app = DomainDispatcherApplication(create_backend_app)
+
+    def refusing(environ: dict[str, Any], start_response: Any) -> Any:
+        path = environ["PATH_INFO"]
+        if environ["REQUEST_METHOD"] == "PUT" and (refused[path] < 2 or "s005" in path):
+            refused[path] += 1
+            start_response("503 Slow Down", [("Content-Type", "application/xml")])
+            return [b"<Error><Code>SlowDown</Code><Message>Please reduce your request rate.</Message></Error>"]
+        return app(environ, start_response)
+
+    server = serving.make_server("127.0.0.1", 0, refusing, threaded=True)
+    threading.Thread(target=server.serve_forever, daemon=True).start()
+    monkeypatch.setenv("AWS_ENDPOINT_URL", f"http://127.0.0.1:{server.port}")
+    type(bucket).clear_instance_cache()
+    yield refused
+    server.shutdown()
+    type(bucket).clear_instance_cache()
+
+
 def objects(files: Any, root: str) -> dict[str, bytes]:
     return {path.removeprefix(f"{root}/"): files.cat_file(path) for path in files.find(root)}
 
@@ -75,6 +103,22 @@ def test_a_storage_that_lies_is_found_out(bucket: Any, monkeypatch: pytest.Monke
     with pytest.raises(OutputError) as error:
         store_at("s3://school/x").write("a/study.ipynb", b"content")
     assert error.value.key == "not-as-written"
+
+
+def test_a_storage_that_is_busy_is_asked_again(bucket: Any, busy: Counter[str], tmp_path: Path) -> None:
+    """503 for a while costs time only; 503 for ever is that learner's error, and the next run makes what is missing."""
+    roster = write_roster(tmp_path, learners(7))
+    outcome = made(roster, "s3://school/busy")
+    assert (outcome.counts.made, outcome.counts.failed) == (6, 1)
+    assert "s005" in outcome.notable[0]["error"]["en"]
+    assert not bucket.exists("school/busy/s005/study.en.ipynb")
+    assert max(busy.values()) > 2
+    made(roster, tmp_path / "out")
+    found, whole = objects(bucket, "school/busy"), tree(tmp_path / "out")
+    notebooks = {name for name in whole if name.endswith(".ipynb")}
+    assert {name: found[name] for name in notebooks if "s005" not in name} == {
+        name: whole[name] for name in notebooks if "s005" not in name
+    }
 
 
 def test_a_bucket_that_is_not_there_is_each_rows_error(bucket: Any, tmp_path: Path) -> None:
