@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import sqlite3
 import tempfile
 import time
 from collections import OrderedDict
@@ -164,8 +165,11 @@ class Cohort:
         After a Ctrl-C it ends soon, with a manifest of what is there, and says so in the outcome.
         """
         begin = time.monotonic()
-        with closing(roster):
-            self._run(roster, jobs, dask)
+        try:
+            with closing(roster):
+                self._run(roster, jobs, dask)
+        except sqlite3.OperationalError as error:
+            raise CohortError("cohort-unwritable", path=str(self.store.journal()), problem=str(error)) from error
         self.outcome.seconds = time.monotonic() - begin
         return self.outcome
 

@@ -10,6 +10,7 @@ import json
 import sqlite3
 import unicodedata
 from collections.abc import Iterable, Iterator
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -24,7 +25,7 @@ _KEPT = ("request", "files", "hours", "weeks", "end", "fits", "versions")
 
 
 class Journal:
-    """The journal of one output. Raises CohortError while another run has it."""
+    """The journal of one output. Raises CohortError while another run has it; sqlite3.OperationalError for a full disk."""
 
     def __init__(self, path: Path, earlier: Iterable[Json]) -> None:
         """`earlier` are the lines of the manifest that a run before has left; used where the journal is new."""
@@ -39,6 +40,8 @@ class Journal:
             self._base.execute(_TABLE)
         except sqlite3.OperationalError as error:
             self._base.close()
+            if error.sqlite_errorcode not in {sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED}:
+                raise
             raise CohortError("cohort-locked", path=str(path.parent)) from error
         except sqlite3.DatabaseError:
             # Not ours, or torn by a power cut: the studies are compared with what they should be anyway.
@@ -117,8 +120,10 @@ class Journal:
 
     def close(self, *, done: bool) -> None:
         """Let others in. When all is `done` the manifest says it, and the journal goes."""
-        if self._base.in_transaction:
-            self._base.execute("commit")
+        # On a full disk what is not put down yet is lost; the next run then looks at the files.
+        with suppress(sqlite3.OperationalError):
+            if self._base.in_transaction:
+                self._base.execute("commit")
         self._base.close()
         if done:
             for end in ("", "-wal", "-shm"):

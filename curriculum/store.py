@@ -92,6 +92,8 @@ class Local:
                 replace_file(str(part), path)
             except BaseException:
                 part.unlink(missing_ok=True)
+                with suppress(OSError):
+                    path.parent.rmdir()
                 raise
         except OSError as error:
             raise _unwritable(path, error) from error

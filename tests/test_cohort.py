@@ -303,6 +303,25 @@ def test_a_folder_that_cannot_be_written_is_told(tmp_path: Path) -> None:
     assert code == 1
 
 
+@pytest.mark.skipif(sys.platform == "win32", reason="Windows has no such limit")
+@pytest.mark.parametrize("most", [15_000, 60_000], ids=["a notebook", "the journal"])
+def test_a_full_disk_is_told_and_costs_nothing(tmp_path: Path, most: int) -> None:
+    """The system refuses longer files, as a full disk would; with room again the same command makes the rest."""
+    roster = write_roster(tmp_path, learners(300))
+    argv = ["cohort", str(roster), "--output", str(tmp_path / "out"), "--content", str(SMALL), "--role", "tester"]
+    argv += ["--start", "2026-11-30", "--jobs", "1", "--json"]
+    limit = f"import resource; resource.setrlimit(resource.RLIMIT_FSIZE, ({most}, {most}))"
+    code = f"{limit}; from curriculum.cli import run; raise SystemExit(run({argv!r}))"
+    result = subprocess.run([sys.executable, "-c", code], capture_output=True, encoding="utf-8", cwd=REPOSITORY)
+    assert result.returncode == 1, result.stderr
+    assert "Traceback" not in result.stdout + result.stderr
+    assert not list((tmp_path / "out").rglob("*.part"))
+    assert run(argv) == 0
+    made(roster, tmp_path / "whole")
+    notebooks = {name: text for name, text in tree(tmp_path / "whole").items() if name.endswith(".ipynb")}
+    assert {name: text for name, text in tree(tmp_path / "out").items() if name.endswith(".ipynb")} == notebooks
+
+
 @pytest.mark.backend
 def test_a_cluster_makes_the_same_tree(tmp_path: Path, need: Callable[[str], None]) -> None:
     """Two workers of a real Dask cluster."""
