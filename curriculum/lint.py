@@ -14,8 +14,9 @@ from typing import Any
 from curriculum.canonical import canonical
 from curriculum.catalog import FRAME, Catalog, load_role
 from curriculum.errors import ContentError, CurriculumError, Fault, near
+from curriculum.glossary import Glossary, Term, read_glossary
 from curriculum.messages import LANGUAGES
-from curriculum.model import LEVELS, MARK, RESERVED_PORTS, Checklist, Exercise, Lesson, Role
+from curriculum.model import FORMAT, LEVELS, MARK, RESERVED_PORTS, Checklist, Exercise, Lesson, Role
 from curriculum.routes import read_install
 from curriculum.source import Document, Notebook, anchors, literal_assignments, load_notebook, load_text, parse_yaml
 from curriculum.template import TAGS, Section, Template, parse_template, translations
@@ -38,6 +39,7 @@ class Collected:
     slugs: dict[str, list[tuple[str, int | None]]] = field(default_factory=dict)
     templates: dict[str, Template] = field(default_factory=dict)
     roles: dict[str, Role] = field(default_factory=dict)
+    terms: tuple[Term, ...] = ()
 
 
 def lint(catalog: Catalog, packs: Iterable[str] | None = None) -> list[Fault]:
@@ -48,6 +50,10 @@ def lint(catalog: Catalog, packs: Iterable[str] | None = None) -> list[Fault]:
     known = Collected()
     faults: list[Fault] = []
     asked: set[str] = set()
+    for pack in catalog.packs:
+        glossary, problems = read_glossary(pack.root / "templates" / "glossary.yaml")
+        known.terms += glossary.terms if glossary else ()
+        faults += problems if packs is None or pack.name in packs else ()
     for pack in catalog.packs:
         told = packs is None or pack.name in packs
         for stem, path in pack.files("roles", ".yaml").items():
@@ -66,7 +72,7 @@ def lint(catalog: Catalog, packs: Iterable[str] | None = None) -> list[Fault]:
                 faults += lint_template(path, stem, catalog, known)
         install = pack.root / "templates" / "install.yaml"
         if told and install.is_file():
-            faults += lint_install(install)
+            faults += lint_install(install, known)
     faults += [fault for fault in _across(catalog, known) if fault.file in asked]
     frame = catalog.frame_file
     if packs is None or any(pack.name in packs for pack in catalog.packs if frame.is_relative_to(pack.root)):
@@ -111,7 +117,7 @@ def set_aside_repeats(faults: list[Fault]) -> list[Fault]:
     return unique
 
 
-def lint_install(path: Path) -> Iterator[Fault]:
+def lint_install(path: Path, known: Collected) -> Iterator[Fault]:
     """The routes by which a learner gets what exercises work with."""
     file = f"templates/{path.name}"
     text, _ = load_text(path, file)
@@ -119,6 +125,7 @@ def lint_install(path: Path) -> Iterator[Fault]:
     strings = list(of_document(document, path.stem, None))
     yield from _missing(file, strings)
     yield from _wrong_language(file, strings)
+    yield from _misused(file, strings, known.terms)
     try:
         install = read_install(path)
     except ContentError as error:
@@ -144,6 +151,7 @@ def lint_role(path: Path, stem: str, known: Collected) -> Iterator[Fault]:
     strings = list(of_document(document, stem, None))
     yield from _missing(file, strings)
     yield from _wrong_language(file, strings)
+    yield from _misused(file, strings, known.terms)
     if role is None:
         return
     known.roles[stem] = role
@@ -265,6 +273,7 @@ def lint_template(path: Path, stem: str, catalog: Catalog, known: Collected) -> 
         yield from _blocks(section)
     yield from _missing(file, strings)
     yield from _wrong_language(file, strings)
+    yield from _misused(file, strings, known.terms)
     yield from _stamped(file, strings, template.translations)
     yield from _checklists(template)
     yield from _hours(template, document.line(("hours",)))
@@ -515,6 +524,18 @@ def _wrong_language(file: str, strings: Iterable[Translated]) -> Iterator[Fault]
         pieces = re.split(r"[\n。、（）「」：|]", _QUOTED.sub("", japanese))
         if any(not _JAPANESE.search(piece) and len(re.findall(r"[A-Za-z]{2,}", piece)) > 5 for piece in pieces):
             yield Fault(file, "wrong-language", string.cell, string.line, {"id": string.id, "lang": "ja"})
+
+
+def _misused(file: str, strings: Iterable[Translated], terms: tuple[Term, ...]) -> Iterator[Fault]:
+    """Terms in a form that the glossary does not have."""
+    glossary = Glossary(format=FORMAT, terms=terms)
+    for string in strings:
+        if re.match(r"[^/]+/(?:starter|solution)/", string.id):
+            continue
+        for lang, text in string.texts.items():
+            for wrong, right in glossary.misused(_CODE.sub("", text), lang):
+                params: dict[str, object] = {"id": string.id, "lang": lang, "wrong": wrong, "right": right}
+                yield Fault(file, "misused-term", string.cell, string.line, params)
 
 
 # --- everything together ---------------------------------------------------------------------------------------------

@@ -16,7 +16,7 @@ ORDER = [
     "personal", "outcome", "progress", "snapshot", "result", "widget", "home", "answers", "labs", "checking", "feedback",
     "places", "routes", "machine", "doctor", "session", "magic", "study", "ipython",
     "-",
-    "stencil", "render", "engine", "generation", "translation", "canonical", "lint", "scaffold", "placement", "listing", "ics", "interview",
+    "stencil", "render", "engine", "generation", "translation", "canonical", "glossary", "lint", "scaffold", "placement", "listing", "ics", "interview",
     "updating", "report", "proving", "store", "copies", "executors", "journal", "roster", "roster_sample", "cohort_page", "lms", "cohort", "cli",
     "__main__",
 ]  # fmt: skip
