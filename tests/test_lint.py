@@ -259,7 +259,7 @@ SEEDS = [
     Seed("a heading", HAMMER, "hammer-nail-lesson-ja", r"\A", "## 金づち\n\n", "heading"),
     Seed("a dead link", HAMMER, "hammer-nail-lesson-en", r"\Z", "\n\n[on](#cell-id=hammer-nail-frist)", "dead-link", None, (), "hammer-nail-first"),
     Seed("English as Japanese", HAMMER, "hammer-nail-first-ja", r"\A(.|\n)*", "A friend wants to see it on port ⟦port⟧.", "wrong-language", there="hammer-nail-first-en"),
-    Seed("a term that is not the glossary's", HAMMER, "front-matter", "ja: 釘を打つ", "ja: くぎを打つ", "misused-term", "^summary"),
+    Seed("a term that is not the glossary's", HAMMER, "front-matter", "ja: 釘を打つ", "ja: クギを打つ", "misused-term", "^summary"),
     Seed("a term that is not the glossary's in prose", HAMMER, "hammer-nail-lesson-en", "Hold the hammer", "Hold the spike", "misused-term", None, _STALE[:1]),
     Seed("Japanese as English", HAMMER, "hammer-nail-lesson-en", "Hold the hammer", "金づち", "wrong-language"),
     Seed("an item twice", HAMMER, "checklist-beginner", "id: nail-check", "id: nail", "duplicate-id", "^  - id: nail\n    en: Say"),
