@@ -153,14 +153,16 @@ class Catalog:
         return template
 
     def tools(self, role: Role) -> dict[str, Tool]:
-        """The role's tools, each refined by its template, in the role's order."""
+        """The role's tools in its order, each as its template tells it; without one, as the role declares it."""
+        declared = {entry.tool: entry for entry in role.tools}
         tools = {}
-        for entry in role.tools:
-            template = self.template(entry.tool)
-            source = template.front if template else entry
-            tools[entry.tool] = Tool(
-                entry.tool, source.title, source.category, source.needs, source.hours, source.docs, template
-            )
+        for slug in role.names:
+            template = self.template(slug)
+            source = template.front if template else declared.get(slug)
+            if source is not None:
+                tools[slug] = Tool(
+                    slug, source.title, source.category, source.needs, source.hours, source.docs, template
+                )
         return tools
 
     def exercises(self) -> Iterator[tuple[str, Template]]:

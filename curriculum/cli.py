@@ -164,7 +164,7 @@ def _complete(kind: str) -> Callable[[click.Context, click.Parameter, str], list
         elif kind == "role":
             names = catalog.role_files
         else:
-            names = sorted({tool.tool for slug in catalog.role_files for tool in catalog.role(slug).tools})
+            names = sorted({tool for slug in catalog.role_files for tool in catalog.role(slug).names})
         head, comma, last = begun.rpartition(",")
         return [f"{head}{comma}{name}" for name in names if name.startswith(last)]
 

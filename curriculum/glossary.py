@@ -12,7 +12,7 @@ from typing import Annotated
 from annotated_types import Len
 
 from curriculum.errors import Fault
-from curriculum.model import content
+from curriculum.model import Before, Text, content, gather, words
 from curriculum.source import load_text, parse_yaml, validated
 
 Forms = dict[str, Annotated[tuple[str, ...], Len(1)]]
@@ -20,14 +20,10 @@ Forms = dict[str, Annotated[tuple[str, ...], Len(1)]]
 
 @content
 class Term:
-    """A term in both languages, and by language the forms that are not used."""
+    """A term in each language, and by language the forms that are not used."""
 
-    en: str
-    ja: str
+    text: Text
     instead_of: Forms = field(default_factory=dict)
-
-    def form(self, lang: str) -> str:
-        return str(getattr(self, lang))
 
 
 @content
@@ -35,12 +31,12 @@ class Glossary:
     """The terms of a content pack."""
 
     format: int
-    terms: tuple[Term, ...]
+    terms: tuple[Annotated[Term, Before(gather)], ...]
 
     def misused(self, text: str, lang: str) -> Iterator[tuple[str, str]]:
         """Each form in a text that is not used, with the one that is; code must have been taken out."""
         for term in self.terms:
-            right = term.form(lang)
+            right = words(term.text, lang)
             for wrong in term.instead_of.get(lang, ()):
                 # サーバ stands in サーバー too: there it is no fault.
                 searched = text.replace(right, "\0") if wrong in right else text

@@ -72,7 +72,7 @@ def lint(catalog: Catalog, packs: Iterable[str] | None = None) -> list[Fault]:
                 faults += lint_template(path, stem, catalog, known)
         install = pack.root / "templates" / "install.yaml"
         if told and install.is_file():
-            faults += lint_install(install, known)
+            faults += lint_install(install, known.terms)
     faults += [fault for fault in _across(catalog, known) if fault.file in asked]
     frame = catalog.frame_file
     if packs is None or any(pack.name in packs for pack in catalog.packs if frame.is_relative_to(pack.root)):
@@ -117,7 +117,7 @@ def set_aside_repeats(faults: list[Fault]) -> list[Fault]:
     return unique
 
 
-def lint_install(path: Path, known: Collected) -> Iterator[Fault]:
+def lint_install(path: Path, terms: tuple[Term, ...] = ()) -> Iterator[Fault]:
     """The routes by which a learner gets what exercises work with."""
     file = f"templates/{path.name}"
     text, _ = load_text(path, file)
@@ -125,7 +125,7 @@ def lint_install(path: Path, known: Collected) -> Iterator[Fault]:
     strings = list(of_document(document, path.stem, None))
     yield from _missing(file, strings)
     yield from _wrong_language(file, strings)
-    yield from _misused(file, strings, known.terms)
+    yield from _misused(file, strings, terms)
     try:
         install = read_install(path)
     except ContentError as error:
@@ -545,15 +545,12 @@ def _across(catalog: Catalog, known: Collected) -> Iterator[Fault]:
     for slug, places in known.slugs.items():
         for file, cell in places[1:]:
             yield Fault(file, "duplicate-slug", cell, None, {"name": slug, "first": places[0][0]})
-    declared = (
-        {tool.tool for role in known.roles.values() for tool in role.tools}
-        | set(known.templates)
-        | set(catalog.template_files)
-    )
+    templates = set(known.templates) | set(catalog.template_files)
+    declared = {tool.tool for role in known.roles.values() for tool in role.tools} | templates
     for slug, role in known.roles.items():
         file = f"roles/{slug}.yaml"
         document = parse_yaml(load_text(catalog.role_files[slug], file)[0], file)
-        own = {tool.tool for tool in role.tools}
+        own = {tool.tool for tool in role.tools} | (set(role.names) & templates)
         for path, tool in _role_references(role):
             if tool not in own:
                 key = "undeclared-tool" if tool in declared else "dangling-tool"

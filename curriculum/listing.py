@@ -53,7 +53,7 @@ def roles(catalog: Catalog, lang: str) -> list[Row]:
                 "role": slug,
                 "title": words(role.title, lang),
                 "levels": levels,
-                "tools": len(role.tools),
+                "tools": len(role.names),
                 "phases": sum(not phase.prelude for phase in role.phases),
             }
         )

@@ -92,7 +92,7 @@ def _matching(pattern: str, most: int = 2000) -> After:
     return After(check)
 
 
-def _gather(value: Any) -> Any:
+def gather(value: Any) -> Any:
     """Words that stand directly under a thing, by language: `{id: run, en: …, ja: …}`."""
     if not isinstance(value, dict):
         return value
@@ -182,9 +182,9 @@ class FrontMatter:
     docs: Address
     needs: tuple[Slug, ...] = ()
     hours: Hours
-    practice: tuple[Annotated[Practice, Before(_gather)], ...] = ()
+    practice: tuple[Annotated[Practice, Before(gather)], ...] = ()
     verified: Verified
-    changes: tuple[Annotated[Change, Before(_gather)], ...] = ()
+    changes: tuple[Annotated[Change, Before(gather)], ...] = ()
     aliases: tuple[str, ...] = ()
     formerly: tuple[Slug, ...] = ()
 
@@ -255,7 +255,7 @@ class Checklist:
     """What someone at a level can do with a tool."""
 
     checklist: Level
-    items: Annotated[tuple[Annotated[Item, Before(_gather)], ...], Len(1)]
+    items: Annotated[tuple[Annotated[Item, Before(gather)], ...], Len(1)]
     readings: Annotated[tuple[Reading, ...], Len(0, 6)] = ()
 
 
@@ -314,8 +314,8 @@ class Exercise:
     backend: Literal["bash", "docker", "git", "kubernetes", "mlflow", "prometheus"] | None = None
     given: tuple[str, ...] = ()
     values: dict[str, Annotated[Value, After(_possible)]] = field(default_factory=dict)
-    rubric: Annotated[dict[Slug, Annotated[Criterion, Before(_gather)]], Len(4, 8)]
-    hints: Annotated[tuple[Annotated[Hint, Before(_gather)], ...], Len(3)]
+    rubric: Annotated[dict[Slug, Annotated[Criterion, Before(gather)]], Len(4, 8)]
+    hints: Annotated[tuple[Annotated[Hint, Before(gather)], ...], Len(3)]
     formerly: tuple[Slug, ...] = ()
 
 
@@ -501,7 +501,7 @@ class Related(Titled):
 
 @content
 class RoleTool:
-    """A tool that the role uses. A template refines it; without one it still stands in the roadmap with its hours."""
+    """A tool of the role that has no template yet: it stands in the roadmap with these hours."""
 
     tool: Slug
     title: Text
@@ -530,7 +530,7 @@ class Role:
     duties: tuple[DutyGroup, ...] = ()
     skills: tuple[SkillGroup, ...] = ()
     levels: tuple[RoleLevel, ...]
-    questions: tuple[Annotated[Question, Before(_gather)], ...] = ()
+    questions: tuple[Annotated[Question, Before(gather)], ...] = ()
     phases: Annotated[tuple[Phase, ...], Len(1), After(_prelude_first)]
     choices: tuple[Choice, ...] = ()
     industries: tuple[Industry, ...] = ()
@@ -540,7 +540,13 @@ class Role:
     platforms: tuple[PlatformGroup, ...] = ()
     trends: tuple[TrendGroup, ...] = ()
     related: tuple[Related, ...] = ()
-    tools: tuple[RoleTool, ...]
+    tools: tuple[RoleTool, ...] = ()
+
+    @property
+    def names(self) -> tuple[str, ...]:
+        """Every tool of the role: those of its topics in their order, then those that are only declared."""
+        placed = (place.tool for phase in self.phases for topic in phase.topics for place in topic.tools)
+        return tuple(dict.fromkeys([*placed, *(tool.tool for tool in self.tools)]))
 
     @property
     def numbered(self) -> Iterator[tuple[int, Phase]]:

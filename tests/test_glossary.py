@@ -12,9 +12,9 @@ from tests.conftest import REPOSITORY
 TERMS = Glossary(
     format=1,
     terms=(
-        Term(en="Argo CD", ja="Argo CD", instead_of={"en": ("ArgoCD",), "ja": ("ArgoCD",)}),
-        Term(en="server", ja="サーバー", instead_of={"ja": ("サーバ",)}),
-        Term(en="deployment", ja="デプロイ", instead_of={"ja": ("デプロイメント",)}),
+        Term(text={"en": "Argo CD", "ja": "Argo CD"}, instead_of={"en": ("ArgoCD",), "ja": ("ArgoCD",)}),
+        Term(text={"en": "server", "ja": "サーバー"}, instead_of={"ja": ("サーバ",)}),
+        Term(text={"en": "deployment", "ja": "デプロイ"}, instead_of={"ja": ("デプロイメント",)}),
     ),
 )
 
@@ -44,12 +44,12 @@ def test_no_term_forbids_itself() -> None:
     assert len(glossary.terms) > 40
     for lang in ("en", "ja"):
         for term in glossary.terms:
-            assert not list(glossary.misused(term.form(lang), lang))
+            assert not list(glossary.misused(term.text[lang], lang))
 
 
 def test_a_broken_glossary_is_a_fault_with_its_line(tmp_path: Path) -> None:
     (tmp_path / "templates").mkdir()
     path = tmp_path / "templates" / "glossary.yaml"
-    path.write_text("format: 1\nterms:\n  - {en: server, jp: サーバー}\n", encoding="utf-8")
+    path.write_text("format: 1\nterms:\n  - {en: server, ja: サーバー, insteadof: {}}\n", encoding="utf-8")
     faults = read_glossary(path)[1]
     assert {(fault.key, fault.line) for fault in faults} >= {("unknown-key", 3)}
