@@ -320,7 +320,7 @@ def cli() -> None:
 @cli.command()
 @_request_options
 @click.option(
-    "--single", is_flag=True, help="One notebook, however long (else above 150 cells: a map and one per phase)."
+    "--single", is_flag=True, help="One notebook, however long (else above 165 cells: a map and one per phase)."
 )
 @click.option(
     "--variant",

@@ -28,7 +28,7 @@ from curriculum.template import Section, Template, Tool, answer_cell, answer_sou
 from curriculum.timeline import timeline
 
 #: Above this many cells a study is a map and one notebook for each phase.
-MOST_CELLS = 150
+MOST_CELLS = 165
 PARTS = ("opening", "phase", "tool", "card", "closing")
 
 _FENCES = {
@@ -103,8 +103,31 @@ class Page:
     def say(self, key: str, **params: object) -> str:
         return say(self.lang, key, **params)
 
-    def cells(self, confirm: tuple[str, ...]) -> Iterator[Json]:
+    @property
+    def is_brief(self) -> bool:
+        return self.template.brief(self.level)
+
+    def opening(self, confirm: tuple[str, ...]) -> Iterator[str]:
+        """The Markdown that belongs to the tool's heading: about the lower depths; of a brief level, everything."""
+        if below := [level for level in confirm if self.template.items(level)]:
+            if self.is_brief:
+                calls = [f'`checklist("{self.tool}", "{level}")`' for level in below]
+                yield self.say("page.below", tool=self.title, calls=calls)
+            else:
+                test_out = self.template.test_out(self.level)
+                title = words(test_out.content.title, self.lang) if test_out else ""
+                key = "page.confirm" if test_out else "page.confirm-alone"
+                yield self.say(key, tool=self.title, exercise=title)
+        if self.is_brief:
+            yield from (_source(self.lesson(section)) for section in self.template.lessons(self.level))
+            if own := self.practice():
+                yield own
+
+    def body(self, confirm: tuple[str, ...]) -> Iterator[Json]:
         """Confirming the lower depths, then the level's sections in the template's order, and work of one's own."""
+        if self.is_brief:
+            yield self.own_checklist()
+            return
         yield from self.confirm(confirm)
         listed = False
         for section in self.template.sections:
@@ -120,16 +143,6 @@ class Page:
         if own := self.practice():
             yield markdown(f"{self.tool}-practice", own)
 
-    def brief(self, confirm: tuple[str, ...]) -> Iterator[str]:
-        """The Markdown of a level without exercises; its checklist goes below it."""
-        if below := [level for level in confirm if self.template.items(level)]:
-            calls = [f'`checklist("{self.tool}", "{level}")`' for level in below]
-            yield self.say("page.below", tool=self.title, calls=calls)
-        for section in self.template.lessons(self.level):
-            yield _source(self.lesson(section))
-        if own := self.practice():
-            yield own
-
     def own_checklist(self) -> Json:
         return self.checklist(f"{self.tool}-checklist", (self.level,), f'checklist("{self.tool}")')
 
@@ -137,9 +150,6 @@ class Page:
         test_out = self.template.test_out(self.level) if levels else None
         if not any(self.template.items(level) for level in levels):
             return
-        title = words(test_out.content.title, self.lang) if test_out else ""
-        key = "page.confirm" if test_out else "page.confirm-alone"
-        yield markdown(f"{self.tool}-confirm", self.say(key, tool=self.title, exercise=title))
         names = ", ".join(f'"{level}"' for level in levels)
         yield self.checklist(f"{self.tool}-confirm-list", levels, f'checklist("{self.tool}", {names})')
         if test_out:
@@ -194,7 +204,7 @@ class Page:
             yield markdown(f"{section.name}-solution", fill(self._solution(section, exercise), values))
 
     def exercises(self, confirm: tuple[str, ...]) -> Iterator[tuple[str, Exercise]]:
-        """The exercises of `cells`, by the ids of their cells."""
+        """The exercises of `body`, by the ids of their cells."""
         test_out = self.template.test_out(self.level) if confirm else None
         for section in (*([test_out] if test_out else []), *self.template.exercises(self.level)):
             answers = range(1, len(section.files("starter", self.lang)) + 1)
@@ -461,11 +471,11 @@ class Book:
             views = [self._step_view(step) for step in group]
             part = "tool" if page else "card"
             cells += self._frame(part, phase=view, step=views[0], steps=views, suffix=group[0].tool)
-            if page and page.template.brief(page.level):
-                cells[-1] = markdown(cells[-1]["id"], "\n\n".join([_source(cells[-1]), *page.brief(group[0].confirm)]))
-                cells.append(page.own_checklist())
-            elif page:
-                cells += page.cells(group[0].confirm)
+            if page:
+                cells[-1] = markdown(
+                    cells[-1]["id"], "\n\n".join([_source(cells[-1]), *page.opening(group[0].confirm)])
+                )
+                cells += page.body(group[0].confirm)
         return cells
 
     def _page(self, step: Step) -> Page | None:
@@ -713,10 +723,10 @@ def render_tool(
         "made_with": made_with,
     }
     cells = [
-        markdown(f"tool-{tool.slug}", head),
+        markdown(f"tool-{tool.slug}", "\n\n".join([head, *page.opening(lower)])),
         parameters_cell("parameters", values, lang),
         start_cell("start", f'start(tool="{tool.slug}")', lang),
-        *page.cells(lower),
+        *page.body(lower),
     ]
     about = {
         "tool": tool.slug,

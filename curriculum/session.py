@@ -255,7 +255,7 @@ class Session:
                 waits = taught & open_items if section.kind == "lesson" else not state.passed(section.name)
                 if waits:
                     # A step without exercises is one cell of a whole study.
-                    cell = f"tool-{tool}" if self.course and template.brief(level) else section.name
+                    cell = f"tool-{tool}" if template.brief(level) else section.name
                     return words(section.content.title, self.lang), self._place(cell)
             if open_items:
                 return words(template.front.title, self.lang), self._place(f"{tool}-checklist")

@@ -261,7 +261,7 @@ def test_the_command_alone_explains_itself(capsys: pytest.CaptureFixture[str]) -
 def test_the_deadline_is_spoken_of_honestly(capsys: pytest.CaptureFixture[str]) -> None:
     """Missed: the pace that would meet it, and what could be dropped."""
     _, out, _ = run(
-        capsys, "plan", "--level", "beginner", "--lang", "en", "--start", "2026-11-30", "--deadline", "2027-02-28"
+        capsys, "plan", "--level", "beginner", "--lang", "en", "--start", "2026-11-30", "--deadline", "2027-01-31"
     )
     assert "cannot be met" in out
     assert "hours a week it could" in out
