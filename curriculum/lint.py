@@ -215,6 +215,9 @@ def _role_references(role: Role) -> Iterator[tuple[tuple[str | int, ...], str]]:
     for g, skills in enumerate(role.skills):
         for i, kind in enumerate(skills.kinds):
             yield from ((("skills", g, "kinds", i, "tools", n), tool) for n, tool in enumerate(kind.tools))
+    for n, level in enumerate(role.levels):
+        for i, position in enumerate(level.positions):
+            yield from ((("levels", n, "positions", i, "tools", t), tool) for t, tool in enumerate(position.tools))
     for p, phase in enumerate(role.phases):
         for t, topic in enumerate(phase.topics):
             yield from (

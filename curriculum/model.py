@@ -389,7 +389,7 @@ class RoleLevel:
     id: Level
     title: Text
     years: Span
-    positions: tuple[Titled, ...]
+    positions: tuple[Served, ...]
     expectations: tuple[Text, ...]
 
 
