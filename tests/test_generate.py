@@ -637,3 +637,30 @@ def test_the_api_is_callable_whatever_was_imported_before() -> None:
         importlib.import_module(f"curriculum.{module}")
     assert callable(curriculum.generate)
     assert callable(curriculum.plan)
+
+
+@pytest.mark.parametrize(
+    ("depth", "level", "lang"), [("must", "advanced", "ja"), ("could", "beginner", "en"), ("could", "advanced", "ja")]
+)
+def test_a_plan_of_any_depth_can_be_drawn(tmp_path: Path, depth: str, level: str, lang: str) -> None:
+    """The core alone, and everything: then a map with a notebook for each phase, and one tool for each job."""
+    study = generate(
+        output=tmp_path, role="mlops-engineer", level=level, lang=lang, start="2026-11-30", depth=depth, id="sato"
+    )
+    tools = {step.tool for step in study.plan.steps}
+    role = catalog_at(None).role("mlops-engineer")
+    for choice in role.choices:
+        # A second one comes in only where something builds on it.
+        extra = [entry.tool for entry in choice.tools if entry.tool in tools][1:]
+        reasons = {step.tool: step.reason.key for step in study.plan.steps}
+        assert all(reasons[tool] == "needed-by" for tool in extra)
+    assert (len(study.files) > 1) == (depth == "could")
+
+
+def test_a_preferred_tool_is_taught_and_the_others_are_named() -> None:
+    """Its page says which other tools do the same job, and when to take them."""
+    cells = drawn("beginner", "en", prefer=["gitlab-ci"])
+    page = next(source(cell) for cell in cells if cell["id"] == "tool-gitlab-ci")
+    assert "Jenkins: the same job as GitLab CI/CD." in page
+    assert "--prefer github-actions" in page
+    assert "tool-jenkins" not in ids(cells)
