@@ -65,7 +65,7 @@ def run(argv: list[str]) -> int:
             _say(
                 lang,
                 "cli.usage",
-                problem=error.format_message(),
+                problem=_misunderstood(lang, error),
                 command=error.ctx.command_path if error.ctx else "curriculum",
             ),
         )
@@ -101,6 +101,24 @@ def run(argv: list[str]) -> int:
         if not as_json:
             click.echo(traceback.format_exc(), err=True)
         return 3
+
+
+def _misunderstood(lang: str, error: click.UsageError) -> str:
+    """What was wrong with the command line. click knows English; what people mistype most is said in their language."""
+    from curriculum.errors import near, with_near
+
+    # Not every click has it.
+    no_such_command: Any = getattr(click.exceptions, "NoSuchCommand", ())
+    if isinstance(error, click.NoSuchOption):
+        key, value = "cli.no-such-option", error.option_name
+    elif isinstance(error, no_such_command):
+        key, value = "cli.no-such-command", error.command_name
+    elif isinstance(error, click.MissingParameter) and error.param:
+        return _say(lang, "cli.missing-option", option=error.param.make_metavar(error.ctx) if error.ctx else "")
+    else:
+        return error.format_message()
+    guess = near(value, error.possibilities or ())
+    return _say(lang, key, **with_near(lang, {"value": value, "near": guess}))
 
 
 def _refuse(as_json: bool, lang: str, key: str, code: int, message: str) -> None:

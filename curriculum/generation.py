@@ -79,8 +79,11 @@ def generate(*, output: str | Path = "output", content: str | Path | None = None
     """Write a study notebook to `output/<learner id or role>-<level>/study.<lang>.ipynb` and say what was made.
 
     The arguments are those of the command: role, level, lang, learner, id, known, hours_per_week, start, deadline,
-    pause, phase, only, fit, single, variant. Raises CurriculumError; then nothing was written. Never overwrites.
+    pause, phase, only, prefer, depth, industry, fit, single, variant. Raises CurriculumError; then nothing was written.
+    Never overwrites.
     """
+    if Path(output).suffix.lower() == ".ipynb":
+        raise OutputError("output-not-folder", path=str(output))
     catalog = catalog_at(str(content) if content else None)
     resolved = resolve(catalog, **request)
     roadmap = Roadmap.of(catalog, resolved)

@@ -44,6 +44,31 @@ def test_generate_says_where_the_notebook_is_and_how_to_open_it(
     assert " open " in out.splitlines()[-1]
 
 
+def test_an_output_that_reads_like_a_notebook_is_refused(capsys: pytest.CaptureFixture[str], tmp_path: Path) -> None:
+    """Else a folder would be made with the name that somebody meant for the file."""
+    code, _, err = run(capsys, *GENERATE, "--lang", "en", "--output", str(tmp_path / "mine.ipynb"))
+    assert code == 1
+    assert "Give the folder" in err
+    assert not list(tmp_path.iterdir())
+
+
+@pytest.mark.parametrize(
+    ("argv", "words"),
+    [
+        (("genrate", "--lang", "ja"), "もしかして「generate」ですか。"),
+        (("plan", "--levl", "x", "--lang", "ja"), "もしかして「--level」ですか。"),
+        (("plan", "--levl", "x", "--lang", "en"), "Did you mean “--level”?"),
+        (("update", "--lang", "ja"), "STUDY を指定してください。"),
+    ],
+)
+def test_a_mistyped_command_line_is_answered_in_the_language_asked_for(
+    capsys: pytest.CaptureFixture[str], argv: tuple[str, ...], words: str
+) -> None:
+    code, _, err = run(capsys, *argv)
+    assert code == 2
+    assert words in err
+
+
 def test_generate_json_is_one_object_with_what_a_script_needs(
     capsys: pytest.CaptureFixture[str], tmp_path: Path
 ) -> None:
