@@ -549,7 +549,10 @@ class Book:
         skips: dict[str, list[SimpleNamespace]] = {}
         for skip in plan.skipped:
             entry = SimpleNamespace(
-                title=roadmap.title(skip.tool), why=roadmap.why_skip(skip), docs=roadmap.tools[skip.tool].docs
+                title=roadmap.title(skip.tool),
+                phase=skip.phase,
+                why=roadmap.why_skip(skip),
+                docs=roadmap.tools[skip.tool].docs,
             )
             skips.setdefault(skip.reason.key, []).append(entry)
         return {
