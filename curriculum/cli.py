@@ -557,14 +557,16 @@ def _show_plan(roadmap: Roadmap) -> None:
     )
     for sentence in roadmap.deadline():
         console.print(Text(sentence))
-    told = [skip for skip in result.skipped if skip.reason.key not in {"optional", "not-chosen", "other-phase"}]
+    in_one_line = ("assumed", "optional")
+    told = [skip for skip in result.skipped if skip.reason.key not in {*in_one_line, "not-chosen", "other-phase"}]
     if told:
         console.print(Text("\n" + _say(lang, "cli.skipped"), style="bold"))
         for skip in told:
             console.print(Text(f"- {roadmap.why_skip(skip)}"))
-    optional = [roadmap.title(skip.tool) for skip in result.skipped if skip.reason.key == "optional"]
-    if optional:
-        console.print(Text("\n" + _say(lang, "cli.optional", tools=optional)))
+    for key in in_one_line:
+        titles = [roadmap.title(skip.tool) for skip in result.skipped if skip.reason.key == key]
+        if titles:
+            console.print(Text("\n" + _say(lang, f"cli.{key}", tools=titles)))
 
 
 def _in(text: Any, lang: str) -> str:

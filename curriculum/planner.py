@@ -170,7 +170,7 @@ def _assumed(tool: Tool, level: str) -> Reason:
     """Taken for granted at this level; with the exercise that proves it, where there is one."""
     test_out = tool.template.test_out(level) if tool.template else None
     if test_out:
-        return Reason("assumed-prove", (), {"exercise": test_out.name, "level": level})
+        return Reason("assumed-prove", (), {"exercise": test_out.name, "at": test_out.content.level, "level": level})
     return Reason("assumed", (), {"level": level})
 
 
