@@ -107,14 +107,12 @@ def _misunderstood(lang: str, error: click.UsageError) -> str:
     """What was wrong with the command line. click knows English; what people mistype most is said in their language."""
     from curriculum.errors import near, with_near
 
-    # Not every click has it.
-    no_such_command: Any = getattr(click.exceptions, "NoSuchCommand", ())
     if isinstance(error, click.NoSuchOption):
         key, value = "cli.no-such-option", error.option_name
-    elif isinstance(error, no_such_command):
+    elif isinstance(error, click.exceptions.NoSuchCommand):
         key, value = "cli.no-such-command", error.command_name
-    elif isinstance(error, click.MissingParameter) and error.param:
-        return _say(lang, "cli.missing-option", option=error.param.make_metavar(error.ctx) if error.ctx else "")
+    elif isinstance(error, click.MissingParameter) and error.param and error.ctx:
+        return _say(lang, "cli.missing-option", option=error.param.make_metavar(error.ctx))
     else:
         return error.format_message()
     guess = near(value, error.possibilities or ())

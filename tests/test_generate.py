@@ -215,8 +215,9 @@ def test_the_roadmap_gives_the_reason_for_every_step(level: str, lang: str) -> N
     told = [s for s in drawing.plan.skipped if s.reason.key in {"known", "assumed", "assumed-prove"}]
     assert [s.tool for s in told if s.reason.key == "known"] == ["git"]
     for skip in told:
-        # What is merely assumed needs no sentence of its own.
-        words = drawing.title(skip.tool) if skip.reason.key == "assumed" else drawing.why_skip(skip)
+        # What is merely assumed stands in one list, with the page to look it up.
+        link = f"[{drawing.title(skip.tool)}]({drawing.tools[skip.tool].docs})"
+        words = link if skip.reason.key == "assumed" else drawing.why_skip(skip)
         assert " ".join(words.split()) in text
 
 
